@@ -1,0 +1,156 @@
+//! The port that authorization engines implement.
+
+use crate::{
+    action::{Action, ActionSet},
+    principal::Principal,
+    resource::{Kind, ResourceRef},
+    schema::{Relation, Role},
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// One question: which of `actions` may the principal do to `resource`?
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Check {
+    /// The thing.
+    pub resource: ResourceRef,
+    /// The actions asked about. Others are not answered.
+    pub actions: ActionSet,
+}
+
+/// One answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Decision {
+    /// Those of the asked actions that are allowed. Empty for a resource the engine has not heard of.
+    pub allowed: ActionSet,
+}
+
+/// Where the resources that a principal may act on are to be found.
+#[derive(Clone)]
+pub enum Extent {
+    /// Every resource of the kind. Only an engine that says so in so many words may answer this.
+    Everything,
+    /// These, and no others. Never truncated.
+    Ids(Arc<BTreeSet<Arc<str>>>),
+    /// The relationships live beside the rows: the store joins with them.
+    Beside(Beside),
+    /// The relationships live in this process: the store asks for each row it meets.
+    Where(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+/// What a store needs to join rows with the relationships that stand beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Whose relationships.
+    pub principal: Principal,
+    /// Any of these is enough.
+    pub free: Vec<Relation>,
+    /// Any of these is enough for a member of the resource's tenant.
+    pub gated: Vec<Relation>,
+}
+
+/// One edge of the authorization graph: `subject` is `relation` of `resource`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Relationship {
+    /// The thing.
+    pub resource: ResourceRef,
+    /// The relation.
+    pub relation: Relation,
+    /// The kind of the subject, a [`crate::PrincipalKind`] or a [`Kind`].
+    pub subject_kind: Arc<str>,
+    /// The id of the subject.
+    pub subject_id: Arc<str>,
+}
+
+impl Relationship {
+    /// A principal's relation to a resource.
+    #[must_use]
+    pub fn held(resource: ResourceRef, relation: Relation, subject: &Principal) -> Self {
+        Self { resource, relation, subject_kind: subject.kind().as_str().into(), subject_id: subject.id().into() }
+    }
+
+    /// A resource's relation to another, such as its tenant.
+    #[must_use]
+    pub fn between(resource: ResourceRef, relation: Relation, subject: &ResourceRef) -> Self {
+        Self { resource, relation, subject_kind: subject.kind.as_str().into(), subject_id: Arc::clone(&subject.id) }
+    }
+}
+
+/// Everything that is said of a new resource, in one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The new thing.
+    pub resource: ResourceRef,
+    /// Who owns it.
+    pub owner: Principal,
+    /// The tenant it lives in.
+    pub tenant: Arc<str>,
+    /// The agent it runs on, for a task.
+    pub parent: Option<ResourceRef>,
+}
+
+impl Registration {
+    /// The relationships this registration stands for. Every engine writes exactly these.
+    #[must_use]
+    pub fn relationships(&self) -> Vec<Relationship> {
+        let resource = || self.resource.clone();
+        let tenant = ResourceRef { kind: Kind::Tenant, id: Arc::clone(&self.tenant) };
+        let mut all = vec![
+            Relationship::held(resource(), Relation::Owner, &self.owner),
+            Relationship::between(resource(), Relation::Tenant, &tenant),
+        ];
+        if self.resource.kind == Kind::Agent {
+            all.push(Relationship::between(resource(), Relation::Runtime, &self.resource));
+        }
+        if let Some(parent) = &self.parent {
+            all.push(Relationship::between(resource(), Relation::ParentAgent, parent));
+        }
+        all
+    }
+}
+
+/// Somebody with a role on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Who.
+    pub principal: Principal,
+    /// As what.
+    pub role: Role,
+}
+
+/// The engine could not answer. Never a denial: the gate fails closed on it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Not reachable, or not in time.
+    #[error("the authorization engine is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It answered something that is not an answer, such as the wrong number of decisions.
+    #[error("the authorization engine answered nonsense: {0}")]
+    Malformed(String),
+}
+
+/// An authorization engine. Batch-first: a single check is a batch of one.
+#[async_trait::async_trait]
+pub trait Authorizer: Send + Sync {
+    /// One [`Decision`] per check, in order, in one round trip however many there are.
+    /// A resource the engine has not heard of allows nothing.
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError>;
+
+    /// All resources of `kind` that `principal` may do `action` to: exactly those whose check allows.
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError>;
+
+    /// Writes [`Registration::relationships`], all or none. Repeating it changes nothing.
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError>;
+
+    /// Forgets every relationship of `resource`. Repeating it changes nothing.
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError>;
+
+    /// Adds relationships, all or none. Those already there are left as they are.
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError>;
+
+    /// Removes relationships, all or none. Those not there are passed over.
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError>;
+
+    /// Who holds a [`Role`] on each resource, sorted, in the order asked, in one round trip.
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError>;
+}

@@ -1,0 +1,254 @@
+//! The authorization schema: which relation allows which action. Twin of `schema.zed`, which a test
+//! compares with [`zed`].
+
+use crate::{
+    action::{Action, ActionSet},
+    principal::PrincipalKind,
+    resource::Kind,
+};
+use enumset::{EnumSet, EnumSetType};
+use std::fmt::Write as _;
+
+/// How a subject stands to a resource.
+#[derive(EnumSetType, Debug, Hash, PartialOrd, Ord)]
+pub enum Relation {
+    /// The tenant a resource lives in.
+    Tenant,
+    /// The agent a task runs on.
+    ParentAgent,
+    /// The agent itself, so that its own credential may run it.
+    Runtime,
+    /// Who made it, or was made its owner.
+    Owner,
+    /// Who may change it.
+    Editor,
+    /// Who may see it.
+    Viewer,
+    /// Who belongs to a tenant.
+    Member,
+    /// Who runs a tenant.
+    Admin,
+}
+
+impl Relation {
+    const ALL: EnumSet<Self> = EnumSet::all();
+
+    /// The word in `schema.zed` and in the relationships table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::ParentAgent => "parent_agent",
+            Self::Runtime => "runtime",
+            Self::Owner => "owner",
+            Self::Editor => "editor",
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The relation behind a word, if it is one of ours.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|relation| relation.as_str() == word)
+    }
+}
+
+/// A relation that is given to people and taken from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Made it.
+    Owner,
+    /// May change it.
+    Editor,
+    /// May see it.
+    Viewer,
+}
+
+impl Role {
+    /// The relation this role is.
+    #[must_use]
+    pub const fn relation(self) -> Relation {
+        match self {
+            Self::Owner => Relation::Owner,
+            Self::Editor => Relation::Editor,
+            Self::Viewer => Relation::Viewer,
+        }
+    }
+
+    /// The role behind a relation, if it is one.
+    #[must_use]
+    pub fn from_relation(relation: Relation) -> Option<Self> {
+        [Self::Owner, Self::Editor, Self::Viewer].into_iter().find(|role| role.relation() == relation)
+    }
+}
+
+/// Which relations to a resource allow an action on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// The kind of resource.
+    pub kind: Kind,
+    /// What is allowed.
+    pub action: Action,
+    /// Any of these is enough.
+    pub free: &'static [Relation],
+    /// Any of these is enough inside the resource's tenant.
+    pub gated: &'static [Relation],
+}
+
+/// A principal is inside a tenant when it has any of these relations to it.
+pub const INSIDE: &[Relation] = &[Relation::Member, Relation::Admin];
+
+const PEOPLE: &[PrincipalKind] = &[PrincipalKind::User, PrincipalKind::ServiceAccount];
+const ANYBODY: &[PrincipalKind] = &[PrincipalKind::User, PrincipalKind::ServiceAccount, PrincipalKind::Agent];
+
+/// Every permission there is.
+pub const RULES: &[Rule] = {
+    use Action::{Cancel, Create, Delete, Execute, Read, Share, Update};
+    use Kind::{Agent, Task, Tenant};
+    use Relation::{Admin, Editor, Member, Owner, ParentAgent, Runtime, Viewer};
+    const fn rule(kind: Kind, action: Action, free: &'static [Relation], gated: &'static [Relation]) -> Rule {
+        Rule { kind, action, free, gated }
+    }
+    &[
+        rule(Tenant, Read, &[Member, Admin], &[]),
+        rule(Tenant, Create, &[Member, Admin], &[]),
+        rule(Agent, Read, &[Viewer, Editor, Owner, Runtime], &[]),
+        rule(Agent, Update, &[Runtime], &[Editor, Owner]),
+        rule(Agent, Execute, &[Runtime], &[Editor, Owner]),
+        rule(Agent, Delete, &[], &[Owner]),
+        rule(Agent, Share, &[], &[Owner]),
+        rule(Task, Read, &[Viewer, Editor, Owner, ParentAgent], &[]),
+        rule(Task, Update, &[ParentAgent], &[Editor, Owner]),
+        rule(Task, Execute, &[Owner, ParentAgent], &[]),
+        rule(Task, Cancel, &[], &[Owner]),
+        rule(Task, Delete, &[], &[Owner]),
+        rule(Task, Share, &[], &[Owner]),
+    ]
+};
+
+/// The relations a kind of resource has, and who may stand in them.
+const RELATIONS: &[(Kind, &[(Relation, &[PrincipalKind])])] = &[
+    (Kind::Tenant, &[(Relation::Member, ANYBODY), (Relation::Admin, PEOPLE)]),
+    (
+        Kind::Agent,
+        &[
+            (Relation::Tenant, &[]),
+            (Relation::Runtime, &[PrincipalKind::Agent]),
+            (Relation::Owner, PEOPLE),
+            (Relation::Editor, PEOPLE),
+            (Relation::Viewer, PEOPLE),
+        ],
+    ),
+    (
+        Kind::Task,
+        &[
+            (Relation::Tenant, &[]),
+            (Relation::ParentAgent, &[PrincipalKind::Agent]),
+            (Relation::Owner, ANYBODY),
+            (Relation::Editor, ANYBODY),
+            (Relation::Viewer, ANYBODY),
+        ],
+    ),
+];
+
+/// The rule for an action on a kind, if that permission exists.
+#[must_use]
+pub fn rule(kind: Kind, action: Action) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.kind == kind && rule.action == action)
+}
+
+/// What may be done to a resource by someone who holds `held` relations to it and is or is not
+/// `inside` its tenant.
+#[must_use]
+pub fn allowed(kind: Kind, held: EnumSet<Relation>, inside: bool) -> ActionSet {
+    let any = |relations: &[Relation]| relations.iter().any(|relation| held.contains(*relation));
+    RULES
+        .iter()
+        .filter(|rule| rule.kind == kind && (any(rule.free) || (inside && any(rule.gated))))
+        .map(|rule| rule.action)
+        .collect()
+}
+
+/// This schema in SpiceDB's language.
+#[must_use]
+pub fn zed() -> String {
+    let mut text = String::from("// The authorization schema. Twin of `authz::schema`; a test compares the two.\n");
+    for kind in PEOPLE {
+        let _ = write!(text, "\ndefinition {} {{}}\n", kind.as_str());
+    }
+    for (kind, relations) in RELATIONS {
+        let _ = write!(text, "\ndefinition {kind} {{\n");
+        for (relation, subjects) in *relations {
+            let subjects: Vec<_> = if subjects.is_empty() {
+                vec![Kind::Tenant.as_str()]
+            } else {
+                subjects.iter().map(|subject| subject.as_str()).collect()
+            };
+            let _ = writeln!(text, "  relation {}: {}", relation.as_str(), subjects.join(" | "));
+        }
+        if *kind == Kind::Tenant {
+            let _ = writeln!(text, "  permission inside = {}", union(INSIDE));
+        }
+        for rule in RULES.iter().filter(|rule| rule.kind == *kind) {
+            let gated = match rule.gated {
+                [] => None,
+                [one] => Some(format!("{} & tenant->inside", one.as_str())),
+                many => Some(format!("({}) & tenant->inside", union(many))),
+            };
+            let free = (!rule.free.is_empty()).then(|| union(rule.free));
+            let body = match (free, gated) {
+                (Some(free), Some(gated)) => format!("{free} + ({gated})"),
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => continue,
+            };
+            let _ = writeln!(text, "  permission {} = {body}", rule.action);
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+fn union(relations: &[Relation]) -> String {
+    relations.iter().map(|relation| relation.as_str()).collect::<Vec<_>>().join(" + ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `TASKGATE_BLESS=1 cargo test -p authz` rewrites the twin after an intended change.
+    #[test]
+    fn schema_zed_is_the_twin() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.zed");
+        if std::env::var_os("TASKGATE_BLESS").is_some() {
+            std::fs::write(path, zed()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), zed());
+    }
+
+    #[test]
+    fn every_relation_a_rule_needs_exists_on_its_kind() {
+        for rule in RULES {
+            let (_, relations) = RELATIONS.iter().find(|(kind, _)| *kind == rule.kind).unwrap();
+            for needed in rule.free.iter().chain(rule.gated) {
+                assert!(relations.iter().any(|(relation, _)| relation == needed), "{rule:?}");
+            }
+        }
+    }
+
+    /// The table of design.md, role by role.
+    #[test]
+    fn what_each_role_may_do_to_a_task() {
+        use Action::{Cancel, Delete, Execute, Read, Share, Update};
+        let may = |relation: Relation, inside| allowed(Kind::Task, relation.into(), inside);
+        assert_eq!(may(Relation::Viewer, true), ActionSet::only(Read));
+        assert_eq!(may(Relation::Editor, true), Read | Update);
+        assert_eq!(may(Relation::Owner, true), Read | Update | Execute | Cancel | Delete | Share);
+        assert_eq!(may(Relation::ParentAgent, false), Read | Update | Execute);
+        assert_eq!(may(Relation::Editor, false), ActionSet::only(Read));
+        assert_eq!(may(Relation::Owner, false), Read | Execute);
+        assert_eq!(allowed(Kind::Task, EnumSet::empty(), true), ActionSet::empty());
+    }
+}
