@@ -1,1 +1,3 @@
-fn main(){}
+//! The `taskgate` program.
+
+fn main() {}

@@ -28,6 +28,14 @@ pub struct Gate {
 #[derive(Debug)]
 pub struct Registered(ResourceRef);
 
+impl Registered {
+    /// What was registered.
+    #[must_use]
+    pub const fn resource(&self) -> &ResourceRef {
+        &self.0
+    }
+}
+
 impl Gate {
     /// The gate for `principal`, working in `tenant`.
     #[must_use]

@@ -128,8 +128,11 @@ pub const RULES: &[Rule] = {
     ]
 };
 
+/// A relation, and who may stand in it; a tenant where nobody is named.
+type Subjects = (Relation, &'static [PrincipalKind]);
+
 /// The relations a kind of resource has, and who may stand in them.
-const RELATIONS: &[(Kind, &[(Relation, &[PrincipalKind])])] = &[
+const RELATIONS: &[(Kind, &[Subjects])] = &[
     (Kind::Tenant, &[(Relation::Member, ANYBODY), (Relation::Admin, PEOPLE)]),
     (
         Kind::Agent,

@@ -1,0 +1,85 @@
+//! What every request handler can reach. Built once, cheap to clone.
+
+use agents::AgentStore;
+use authz::{Authorizer, DenialPolicy, Gate};
+use checkpoints::CheckpointStore;
+use conversations::EventStore;
+use identity::{AuthContext, Resolver};
+use std::{ops::Deref, sync::Arc};
+use tasks::TaskStore;
+use trackers::TrackerStore;
+
+/// The stores.
+#[derive(Clone)]
+pub struct Stores {
+    /// Agents.
+    pub agents: Arc<dyn AgentStore>,
+    /// Tasks.
+    pub tasks: Arc<dyn TaskStore>,
+    /// Trackers.
+    pub trackers: Arc<dyn TrackerStore>,
+    /// Checkpoints.
+    pub checkpoints: Arc<dyn CheckpointStore>,
+    /// Events.
+    pub events: Arc<dyn EventStore>,
+}
+
+/// Bounds on what one request may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body_bytes: usize,
+    /// The deepest GraphQL selection.
+    pub graphql_depth: usize,
+    /// The largest GraphQL complexity; lists count their page size.
+    pub graphql_complexity: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 16 * 1024 * 1024, graphql_depth: 16, graphql_complexity: 20_000 }
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Where permissions are decided.
+    pub engine: Arc<dyn Authorizer>,
+    /// Who tells callers apart.
+    pub resolver: Arc<dyn Resolver>,
+    /// Where rows are kept.
+    pub stores: Stores,
+    /// What callers are told who may see a thing but not do this to it.
+    pub denials: DenialPolicy,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Whether GraphQL answers questions about its schema.
+    pub introspection: bool,
+}
+
+/// The state of the HTTP routers.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// The application made of `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The gate of a known caller.
+    #[must_use]
+    pub fn gate(&self, context: &AuthContext) -> Gate {
+        let (principal, tenant) = (context.principal().clone(), context.tenant().clone());
+        Gate::new(principal, tenant, Arc::clone(&self.engine), self.denials)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,255 @@
+//! What can go wrong, once, for both edges: a status and a stable code for each kind of failure.
+//!
+//! Messages speak to the caller and name nothing of what lies behind the gateway; causes go to the
+//! log, where the failure is answered.
+
+use authz::{Denial, Refusal};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use std::{error::Error, sync::Arc};
+
+type Cause = Arc<dyn Error + Send + Sync>;
+
+/// The stable code of a failure: GraphQL's `extensions.code`, REST's `x-error-code` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No credential, or one that is nobody's.
+    Unauthenticated,
+    /// Not there, or not for this caller.
+    NotFound,
+    /// Visible, but not for this caller to do this to.
+    Forbidden,
+    /// The request is not of the form this operation takes.
+    BadUserInput,
+    /// The request is well-formed, and the present state does not allow it.
+    FailedPrecondition,
+    /// A name is taken.
+    AlreadyExists,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// Something behind the gateway cannot be reached. Trying again may help.
+    Unavailable,
+    /// A fault of the gateway's own.
+    Internal,
+}
+
+impl Code {
+    /// The word on wires.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::NotFound => "NOT_FOUND",
+            Self::Forbidden => "FORBIDDEN",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::FailedPrecondition => "FAILED_PRECONDITION",
+            Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::BadUserInput => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::FailedPrecondition => StatusCode::BAD_REQUEST,
+            Self::AlreadyExists => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// No credential, or one that is nobody's.
+    #[error("Unauthorized")]
+    Unauthenticated,
+    /// The gate said no.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The request is not of the form this operation takes.
+    #[error("{0}")]
+    Invalid(String),
+    /// The present state does not allow it.
+    #[error("{0}")]
+    Precondition(String),
+    /// A name is taken.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// The body is too large.
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge {
+        /// The largest body, in bytes.
+        limit: usize,
+    },
+    /// Something behind the gateway cannot be reached.
+    #[error("the service is temporarily unavailable; try again shortly")]
+    Unavailable(#[source] Cause),
+    /// A fault of the gateway's own.
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+impl Failure {
+    /// A request of the wrong form.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    /// Something that cannot be reached.
+    #[must_use]
+    pub fn unavailable(cause: Cause) -> Self {
+        Self::Unavailable(cause)
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Denied(Denial::Hidden { .. }) => Code::NotFound,
+            Self::Denied(Denial::Forbidden { .. }) => Code::Forbidden,
+            Self::Invalid(_) => Code::BadUserInput,
+            Self::Precondition(_) => Code::FailedPrecondition,
+            Self::AlreadyExists(_) => Code::AlreadyExists,
+            Self::TooLarge { .. } => Code::PayloadTooLarge,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// Writes the cause of a failure of ours to the log. Called once, where the failure is answered.
+    pub fn log(&self) {
+        match self {
+            Self::Unavailable(cause) => tracing::warn!(cause = chain(&**cause), "a dependency is unavailable"),
+            Self::Internal(cause) => tracing::error!(cause = chain(&**cause), "internal error"),
+            Self::Unauthenticated
+            | Self::Denied(_)
+            | Self::Invalid(_)
+            | Self::Precondition(_)
+            | Self::AlreadyExists(_)
+            | Self::TooLarge { .. } => {}
+        }
+    }
+}
+
+/// An error and its sources, on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// REST's answer, with the bodies that agentex gives.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        self.log();
+        let (code, message) = (self.code(), self.to_string());
+        let status = code.status();
+        let body = match code {
+            Code::Unauthenticated => json!({ "detail": message }),
+            Code::BadUserInput => json!({ "status_code": 10422, "message": message, "data": null }),
+            Code::NotFound
+            | Code::Forbidden
+            | Code::FailedPrecondition
+            | Code::AlreadyExists
+            | Code::PayloadTooLarge
+            | Code::Unavailable
+            | Code::Internal => json!({ "message": message, "code": status.as_u16(), "data": null }),
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert("x-error-code", HeaderValue::from_static(code.as_str()));
+        if code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if code == Code::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denial) => Self::Denied(denial),
+            Refusal::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<tasks::StoreError> for Failure {
+    fn from(error: tasks::StoreError) -> Self {
+        use tasks::StoreError as E;
+        match error {
+            E::NameTaken { .. } => Self::AlreadyExists(error.to_string()),
+            E::NoSuchAgent | E::WrongStatus { .. } => Self::Precondition(error.to_string()),
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            E::Corrupt { .. } => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+impl From<agents::StoreError> for Failure {
+    fn from(error: agents::StoreError) -> Self {
+        use agents::StoreError as E;
+        match error {
+            E::NameTaken { .. } => Self::AlreadyExists(error.to_string()),
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            E::Corrupt { .. } => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+impl From<trackers::StoreError> for Failure {
+    fn from(error: trackers::StoreError) -> Self {
+        use trackers::StoreError as E;
+        match error {
+            E::UnknownEvent { .. } | E::Backwards { .. } => Self::Precondition(error.to_string()),
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+impl From<checkpoints::StoreError> for Failure {
+    fn from(error: checkpoints::StoreError) -> Self {
+        use checkpoints::StoreError as E;
+        match error {
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+impl From<conversations::StoreError> for Failure {
+    fn from(error: conversations::StoreError) -> Self {
+        use conversations::StoreError as E;
+        match error {
+            E::NoSuchParent => Self::Precondition(error.to_string()),
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The gateway: everything that speaks to the outside, and the wiring behind it.
+//!
+//! Data goes one way. An edge ([`rest`], [`graphql`]) reads a request, asks the caller's
+//! [`authz::Gate`] for a permit, spends it at a store, and renders what comes back. What can go wrong
+//! is one table, [`Failure`], for both edges.
+
+pub mod app;
+pub mod caller;
+pub mod failure;
+pub mod lifecycle;
+
+pub use app::{App, Limits, Parts, Stores};
+pub use caller::Caller;
+pub use failure::{Code, Failure};
