@@ -124,13 +124,13 @@ mod tests {
     use serde::Deserialize;
     use serde_json::json;
 
-    fn said(failure: Failure) -> String {
+    fn said(failure: &Failure) -> String {
         failure.to_string()
     }
 
     #[test]
     fn c6_an_id_is_there_and_a_string_or_the_request_is_invalid() {
-        let id = |body: Value| Document(body).id("thread_id").map(str::to_owned).map_err(said);
+        let id = |body: Value| Document(body).id("thread_id").map(str::to_owned).map_err(|failure| said(&failure));
         assert_eq!(id(json!({"thread_id": "t"})), Ok("t".to_owned()));
         assert_eq!(id(json!({})), Err("thread_id: is required".to_owned()));
         for odd in [json!(null), json!(7), json!(["t"]), json!({"id": "t"})] {
@@ -159,7 +159,7 @@ mod tests {
         struct Row {
             index: i32,
         }
-        let read = |body| Document(body).read::<Body>().map_err(said).map(|_| ()).unwrap_err();
+        let read = |body| Document(body).read::<Body>().map_err(|failure| said(&failure)).map(|_| ()).unwrap_err();
         assert_eq!(
             read(json!({"rows": [{"index": 1}, {"index": "x"}]})),
             "rows[1].index: invalid type: string \"x\", expected i32"
