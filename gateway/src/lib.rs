@@ -8,6 +8,7 @@ pub mod app;
 pub mod caller;
 pub mod failure;
 pub mod lifecycle;
+pub mod rest;
 
 pub use app::{App, Limits, Parts, Stores};
 pub use caller::Caller;
