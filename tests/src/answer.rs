@@ -32,7 +32,6 @@ impl Answer {
     }
 
     /// The body as JSON, once the status is `status`.
-    #[must_use]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         if self.body.is_empty() { Value::Null } else { self.json() }
@@ -45,7 +44,6 @@ impl Answer {
     }
 
     /// GraphQL's data, when there is no error.
-    #[must_use]
     pub fn data(&self) -> Value {
         let body = self.expect(200);
         assert!(body.get("errors").is_none(), "{body:#}");
