@@ -7,6 +7,7 @@
 pub mod app;
 pub mod caller;
 pub mod failure;
+pub mod graphql;
 pub mod lifecycle;
 pub mod rest;
 
