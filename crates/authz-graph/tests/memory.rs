@@ -2,10 +2,13 @@
 
 use authz::Authorizer;
 use authz_graph::MemoryGraph;
-use std::sync::Arc;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
 
-async fn engine() -> Arc<dyn Authorizer> {
-    Arc::new(MemoryGraph::new())
+fn engine() -> Ready<Arc<dyn Authorizer>> {
+    ready(Arc::new(MemoryGraph::new()))
 }
 
 conformance::authorizer!(engine);
