@@ -68,7 +68,9 @@ pub async fn measure() -> Vec<Bar> {
         let medians = medians(&cases, document).await;
         let (first, last) = (medians.first().unwrap(), medians.last().unwrap());
         print!("  {name:<22}");
-        medians.iter().for_each(|time| print!("{:>10.2}", time * 1000.0));
+        for time in &medians {
+            print!("{:>10.2}", time * 1000.0);
+        }
         println!("{:>10.2}", last / first);
         let worst = medians.iter().copied().fold(0.0, f64::max) / first;
         bars.push(Bar {
