@@ -1,0 +1,178 @@
+//! The gate's truth table: what the engine answers × whether the target has an id × the policy.
+
+use authz::{
+    Action, ActionSet, Agent, Authorizer, By, Check, Decision, Denial, DenialPolicy, EngineError, Extent, Gate,
+    Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship, ResourceRef, Target,
+    Task, Tenant,
+    action::{Execute, Read, Update},
+};
+use futures::executor::block_on;
+use std::sync::{Arc, Mutex};
+
+/// An engine that answers what it is told to, and remembers what it was asked.
+#[derive(Default)]
+struct Scripted {
+    /// What every check allows; `None` is an engine that does not answer.
+    allows: Option<ActionSet>,
+    /// How many decisions are missing.
+    missing: usize,
+    asked: Mutex<Vec<Vec<Check>>>,
+    written: Mutex<Vec<Relationship>>,
+}
+
+#[async_trait::async_trait]
+impl Authorizer for Scripted {
+    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        self.asked.lock().unwrap().push(checks.to_vec());
+        let allowed = self.allows.ok_or_else(|| EngineError::Unavailable("down".into()))?;
+        Ok(checks.iter().skip(self.missing).map(|_| Decision { allowed }).collect())
+    }
+    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
+        Err(EngineError::Unavailable("down".into()))
+    }
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.written.lock().unwrap().extend(registration.relationships());
+        Ok(())
+    }
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        self.written.lock().unwrap().retain(|relationship| relationship.resource != *resource);
+        Ok(())
+    }
+    async fn grant(&self, _: &[Relationship]) -> Result<(), EngineError> {
+        Ok(())
+    }
+    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
+        Ok(())
+    }
+    async fn holders(&self, _: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        Ok(Vec::new())
+    }
+}
+
+fn gate(engine: &Arc<Scripted>, policy: DenialPolicy) -> Gate {
+    Gate::new(Principal::user("alice"), Id::new("acme"), engine.clone(), policy)
+}
+
+fn allowing(allows: impl Into<ActionSet>) -> Arc<Scripted> {
+    Arc::new(Scripted { allows: Some(allows.into()), ..Scripted::default() })
+}
+
+fn outcome(engine: &Arc<Scripted>, policy: DenialPolicy, target: &Target<Task>) -> &'static str {
+    match block_on(gate(engine, policy).permit::<Task, Update>(target)) {
+        Ok(_) => "permit",
+        Err(Refusal::Denied(Denial::Hidden { .. })) => "hidden",
+        Err(Refusal::Denied(Denial::Forbidden { .. })) => "forbidden",
+        Err(Refusal::Unavailable(_)) => "unavailable",
+    }
+}
+
+#[test]
+fn the_truth_table() {
+    use DenialPolicy::{Hide, Split};
+    let there = || Target::typed("t1");
+    let absent = || Target::found(By::Name, "nobody", None);
+    let unspeakable = || Target::typed("a\u{0}b");
+    let nothing = ActionSet::empty();
+    for (allows, policy, target, expected) in [
+        (Action::Read | Action::Update, Hide, there(), "permit"),
+        (Action::Read | Action::Update, Split, there(), "permit"),
+        (Action::Update.into(), Hide, there(), "permit"),
+        (Action::Read.into(), Hide, there(), "hidden"),
+        (Action::Read.into(), Split, there(), "forbidden"),
+        (nothing, Hide, there(), "hidden"),
+        (nothing, Split, there(), "hidden"),
+        // Even an engine that allows everything cannot allow what has no id.
+        (ActionSet::all(), Hide, absent(), "hidden"),
+        (ActionSet::all(), Split, absent(), "hidden"),
+        (ActionSet::all(), Hide, unspeakable(), "hidden"),
+        // An engine that allows what it was not asked about has not allowed it.
+        (Action::Delete | Action::Cancel, Hide, there(), "hidden"),
+    ] {
+        assert_eq!(outcome(&allowing(allows), policy, &target), expected, "{allows:?} {policy:?} {target:?}");
+    }
+}
+
+#[test]
+fn engine_trouble_fails_closed() {
+    let down = Arc::new(Scripted::default());
+    let short = Arc::new(Scripted { allows: Some(ActionSet::all()), missing: 1, ..Scripted::default() });
+    for engine in [down, short] {
+        assert_eq!(outcome(&engine, DenialPolicy::Hide, &Target::typed("t1")), "unavailable");
+    }
+    let scope = block_on(gate(&Arc::new(Scripted::default()), DenialPolicy::Hide).scope::<Task, Read>());
+    assert!(matches!(scope.map(|_| ()), Err(Refusal::Unavailable(_))));
+}
+
+#[test]
+fn absent_costs_what_foreign_costs_and_sounds_the_same() {
+    let engine = allowing(ActionSet::empty());
+    let gate = gate(&engine, DenialPolicy::Hide);
+    let foreign = Target::<Task>::found(By::Name, "plan", Some(Id::new("t1")));
+    let absent = Target::<Task>::found(By::Name, "plan", None);
+    let said: Vec<_> = [foreign, absent]
+        .iter()
+        .map(|target| block_on(gate.permit::<Task, Read>(target)).map(|_| ()).unwrap_err().to_string())
+        .collect();
+    assert_eq!(said, ["Item with name 'plan' does not exist."; 2]);
+    let asked = engine.asked.lock().unwrap();
+    assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1], "one call of one check each");
+}
+
+#[test]
+fn a_batch_is_one_call_and_keeps_its_order() {
+    let engine = allowing(Action::Read);
+    let targets: Vec<_> = ["a", "b", "a"].into_iter().map(Target::<Task>::typed).collect();
+    let grants = block_on(gate(&engine, DenialPolicy::Hide).grants(&targets, Action::Read | Action::Share)).unwrap();
+    let ids: Vec<_> = grants.iter().map(|grants| grants.permit::<Read>().unwrap().id().to_string()).collect();
+    assert_eq!(ids, ["a", "b", "a"]);
+    assert!(grants.iter().all(|grants| !grants.can(Action::Share)));
+    assert_eq!(engine.asked.lock().unwrap().len(), 1);
+    assert!(block_on(gate(&engine, DenialPolicy::Hide).grants::<Task>(&[], ActionSet::all())).unwrap().is_empty());
+    assert_eq!(engine.asked.lock().unwrap().len(), 1, "nothing to ask, nothing asked");
+}
+
+#[test]
+fn a_permit_opens_only_what_is_of_its_own_resource() {
+    let engine = allowing(ActionSet::all());
+    let permit = |id| block_on(gate(&engine, DenialPolicy::Hide).permit::<Task, Read>(&Target::typed(id))).unwrap();
+    let guarded = Guarded::<_, Task, Read>::new(Id::new("t1"), "secret");
+    assert_eq!(guarded.open(&permit("t1")), Some(&"secret"));
+    assert_eq!(guarded.open(&permit("t2")), None);
+}
+
+#[test]
+fn registering_says_who_where_and_under_what_and_can_be_undone() {
+    let engine = allowing(ActionSet::all());
+    let gate = gate(&engine, DenialPolicy::Hide);
+    let agent: Permit<Agent, Execute> = block_on(gate.permit(&Target::typed("a1"))).unwrap();
+    let registered = block_on(gate.register_task(&agent, &Id::new("t1"))).unwrap();
+    let task = ResourceRef { kind: Kind::Task, id: "t1".into() };
+    let edge = |relation, kind, id: &str| Relationship {
+        resource: task.clone(),
+        relation,
+        subject_kind: kind,
+        subject_id: id.into(),
+    };
+    let expected = [
+        edge(Relation::Owner, "user".into(), "alice"),
+        edge(Relation::Tenant, "tenant".into(), "acme"),
+        edge(Relation::ParentAgent, "agent".into(), "a1"),
+    ];
+    assert_eq!(*engine.written.lock().unwrap(), expected);
+    block_on(gate.undo(registered)).unwrap();
+    assert!(engine.written.lock().unwrap().is_empty());
+}
+
+#[test]
+fn ids_and_principals_are_read_strictly() {
+    for bad in ["", "a\nb", "a\u{0}", &"x".repeat(256)] {
+        assert!(Id::<Tenant>::parse(bad).is_err(), "{bad:?}");
+    }
+    for good in ["x", "01920000-0000-7000-8000-000000000000", "naïve id", &"x".repeat(255)] {
+        assert_eq!(Id::<Tenant>::parse(good).unwrap().as_str(), good);
+    }
+    for bad in ["alice", "user:", ":alice", "tenant:acme", "USER:alice"] {
+        assert!(bad.parse::<Principal>().is_err(), "{bad:?}");
+    }
+    assert_eq!("service_account:ci".parse::<Principal>().unwrap(), Principal::service_account("ci"));
+}
