@@ -101,9 +101,14 @@ fn at<'v>(content: &'v Map<String, Value>, path: &[String]) -> &'v Value {
     let Some((first, rest)) = path.split_first() else { return &Value::Null };
     let step = |value: &'v Value, key: &String| match value {
         Value::Object(fields) => fields.get(key),
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        Value::Array(items) => items.get(place(key.parse().ok()?, items.len())?),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
     let found = content.get(first).and_then(|value| rest.iter().try_fold(value, step));
     found.unwrap_or(&Value::Null)
+}
+
+/// The place an index stands for. Negative ones count from the end.
+fn place(index: isize, length: usize) -> Option<usize> {
+    if index < 0 { length.checked_sub(index.unsigned_abs()) } else { index.try_into().ok() }
 }

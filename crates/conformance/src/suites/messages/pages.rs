@@ -104,6 +104,8 @@ pub(super) async fn messages_are_picked_by_path_into_arrays(world: &World) {
     say(&cast, &task, [json!({"files": [{"name": "a"}, {"name": "b"}]}), json!({"files": {"1": {"name": "b"}}})]).await;
     assert_eq!(picked(&cast, &task, vec![at(&["files", "1", "name"], json!("b"))], vec![]).await, [0, 1]);
     assert_eq!(picked(&cast, &task, vec![at(&["files", "0", "name"], json!("a"))], vec![]).await, [0]);
+    assert_eq!(picked(&cast, &task, vec![at(&["files", "-1", "name"], json!("b"))], vec![]).await, [0]);
+    assert!(picked(&cast, &task, vec![at(&["files", "-3", "name"], json!("b"))], vec![]).await.is_empty());
     assert!(picked(&cast, &task, vec![at(&["files", "name"], json!("a"))], vec![]).await.is_empty());
 }
 
