@@ -15,7 +15,9 @@ mod events;
 mod fault;
 mod held;
 mod list;
+mod messages;
 mod migrations;
+mod states;
 mod tasks;
 mod trackers;
 
