@@ -83,17 +83,17 @@ fn lint_alone(file: &File) -> Vec<Rule> {
 
     breaks(Rule::Name, !well_named(&file.name));
     let head = file.text.lines().nth(usize::from(outside)).unwrap_or_default();
-    breaks(Rule::HeadComment, !head.strip_prefix("-- ").is_some_and(|comment| comment.len() > 10));
+    breaks(Rule::HeadComment, head.strip_prefix("-- ").is_none_or(|comment| comment.len() < 10));
     breaks(Rule::OneStatement, outside && statements.len() != 1);
     let (adds, validates) = (|s: &Statement| s.has("ADD CONSTRAINT"), |s: &Statement| s.has("VALIDATE CONSTRAINT"));
     breaks(Rule::ValidateApart, statements.iter().any(adds) && statements.iter().any(validates));
 
     for statement in &statements {
-        let held = !statement.table().is_some_and(|table| fresh.contains(&table));
+        let occupied = !statement.table().is_some_and(|table| fresh.contains(&table));
         let creates_index = statement.has("CREATE INDEX") || statement.has("CREATE UNIQUE INDEX");
         let concurrently = statement.has("CONCURRENTLY");
         breaks(Rule::ConcurrentlyOutside, concurrently && !outside);
-        breaks(Rule::CreateIndexConcurrently, creates_index && held && !concurrently);
+        breaks(Rule::CreateIndexConcurrently, creates_index && occupied && !concurrently);
         breaks(Rule::DropIndexConcurrently, statement.has("DROP INDEX") && !concurrently);
         breaks(Rule::Repeatable, outside && creates_index && !statement.has("IF NOT EXISTS"));
         breaks(Rule::Repeatable, outside && statement.has("DROP INDEX") && !statement.has("IF EXISTS"));
@@ -105,7 +105,7 @@ fn lint_alone(file: &File) -> Vec<Rule> {
         breaks(Rule::Timeouts, statement.touches_timeouts());
         breaks(Rule::Lock, ["LOCK TABLE", "VACUUM FULL", "CLUSTER"].iter().any(|words| statement.has(words)));
         breaks(Rule::Lock, statement.has("REINDEX") && !concurrently);
-        for action in statement.actions().iter().filter(|_| held) {
+        for action in statement.actions().iter().filter(|_| occupied) {
             for rule in lint_action(action) {
                 breaks(rule, true);
             }
