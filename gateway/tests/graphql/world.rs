@@ -138,7 +138,13 @@ impl World {
                     port: Arc::clone(&store) as Arc<dyn checkpoints::CheckpointStore>,
                     calls: calls.clone(),
                 }),
-                events: Arc::new(Counted { port: store as Arc<dyn conversations::EventStore>, calls: calls.clone() }),
+                events: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn conversations::EventStore>,
+                    calls: calls.clone(),
+                }),
+                // GraphQL shows neither.
+                messages: store.clone(),
+                states: store,
             },
             denials,
             limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
