@@ -149,7 +149,7 @@ impl<T: Item + Send> List<'_, T> {
     /// - `walked`, for who holds more than a few: goes a bounded way along the list and keeps what is held.
     /// - `gathered`, for who holds a few, and where the walk did not fill the page: fetches what is held and
     ///   sorts it.
-    /// - `narrowed`, in place of the latter where the conditions have an index and the principal holds more
+    /// - `picked`, in place of the latter where the conditions have an index and the principal holds more
     ///   than a few: fetches what meets the conditions, keeps what is held and sorts it.
     ///
     /// So a page costs at most a bounded walk more than the better way would, wherever in the list the
@@ -168,17 +168,15 @@ impl<T: Item + Send> List<'_, T> {
         sql.push(" AND ").push(if narrow { &few } else { &short });
         self.cut(sql, &self.window.start, self.fetched());
         if narrow {
-            sql.push("), narrowed AS (");
-            self.narrowed(sql, beside);
+            sql.push("), picked AS (");
+            self.picked(sql, beside);
             sql.push(" AND NOT ").push(&few).push(" AND ").push(&short);
             self.cut(sql, &self.window.start, self.fetched());
         }
-        sql.push(") SELECT * FROM gathered UNION ALL ").push(if narrow {
-            "SELECT * FROM narrowed UNION ALL "
-        } else {
-            ""
-        });
-        sql.push("SELECT * FROM walked WHERE NOT ").push(&short);
+        sql.push(") SELECT * FROM gathered UNION ALL SELECT * FROM walked WHERE NOT ").push(&short);
+        if narrow {
+            sql.push(" UNION ALL SELECT * FROM picked");
+        }
         self.sorted(sql);
     }
 
@@ -201,7 +199,7 @@ impl<T: Item + Send> List<'_, T> {
     }
 
     /// `OFFSET 0` keeps the planner from hoping that a walk will soon meet rows that meet the conditions.
-    fn narrowed(&self, sql: &mut Sql, beside: &Beside) {
+    fn picked(&self, sql: &mut Sql, beside: &Beside) {
         self.select_from_keyed(sql);
         self.rows_from(sql, &self.window.start);
         (self.filter)(sql);

@@ -9,8 +9,9 @@ mod scratch;
 mod server;
 
 use authz::{
-    Action, Authorizer, Beside, Check, Decision, DenialPolicy, Direction, EngineError, Extent, Gate, Holder, Id, Kind,
-    Principal, Registration, Relation, Relationship, ResourceRef, Scope, Start, Task, Window, action::Read,
+    Action, After, Authorizer, Beside, Check, Decision, DenialPolicy, Direction, EngineError, Extent, Gate, Holder, Id,
+    Kind, Principal, Registration, Relation, Relationship, ResourceRef, Scope, SortKey, Start, Task, Window,
+    action::Read,
 };
 use scratch::Scratch;
 use sqlx::{Executor, PgPool};
@@ -221,5 +222,24 @@ async fn gated_relations_need_the_tenant() {
             assert_eq!(seen, all.into_iter().take(25).collect::<Vec<_>>(), "{holder}: {shown}");
         }
     }
+    scratch.drop().await;
+}
+
+/// Cursors come back from clients, who may have written them themselves.
+#[tokio::test]
+async fn a_place_that_no_row_can_have_is_no_error() {
+    let (scratch, pool, store) = tasks().await;
+    let scope = scope(Principal::user("few"), &READERS, &[]).await;
+    let beyond = async |order, key| {
+        let after = After { key, id: "task-500".into() };
+        let window = Window { limit: 100, start: Start::After(after), direction: Direction::Ascending };
+        store.page(&scope, &Query { window, ..query(order, Direction::Ascending, 100) }).await.unwrap().rows.len()
+    };
+    let held = expected(&pool, "few", "true", "id", Direction::Ascending).await.len();
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Time(i64::MIN)).await, held);
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Time(i64::MAX)).await, 0);
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Text("a".into())).await, 0);
+    assert_eq!(beyond(Order::Name, SortKey::Time(0)).await, 0);
+    assert_eq!(beyond(Order::Id, SortKey::Number(0)).await, 0);
     scratch.drop().await;
 }
