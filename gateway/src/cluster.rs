@@ -108,7 +108,6 @@ impl Cluster {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=100",
-            "jit=off",
             "random_page_cost=1.1",
         ] {
             command.arg("-c").arg(setting);

@@ -125,7 +125,10 @@ impl Storage {
 /// A pool of connections to the configured database.
 async fn connect(config: &Config, options: PgConnectOptions) -> sqlx::Result<PgPool> {
     let timeout = format!("{}ms", config.database.statement_timeout_ms);
-    let options = options.application_name("taskgate").options([("statement_timeout", timeout.as_str())]);
+    let options = options
+        .application_name("taskgate")
+        .options(store_postgres::CONNECTION_SETTINGS)
+        .options([("statement_timeout", timeout.as_str())]);
     PgPoolOptions::new()
         .max_connections(config.database.max_connections)
         .acquire_timeout(Duration::from_millis(config.database.acquire_timeout_ms))

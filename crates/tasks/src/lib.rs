@@ -19,6 +19,9 @@ pub type TaskId = Id<authz::Task>;
 /// The status reason of a new task, as in agentex.
 pub const CREATED: &str = "Task created, forwarding to ACP server";
 
+/// The longest name, in bytes: a name must fit an index.
+pub const NAME_BYTES: usize = 1024;
+
 /// A task.
 #[derive(Clone)]
 pub struct Task {
