@@ -5,6 +5,7 @@ use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
 use conversations::EventStore;
 use identity::{AuthContext, Resolver};
+use serde::Deserialize;
 use std::{ops::Deref, sync::Arc};
 use tasks::TaskStore;
 use trackers::TrackerStore;
@@ -25,7 +26,8 @@ pub struct Stores {
 }
 
 /// Bounds on what one request may ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest request body, in bytes.
     pub body_bytes: usize,
