@@ -78,9 +78,10 @@ pub struct Token {
 impl Token {
     /// The caller this token stands for.
     pub fn context(&self) -> anyhow::Result<AuthContext> {
-        let principal: Principal = self.principal.parse().map_err(|error| {
-            anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal)
-        })?;
+        let principal: Principal = self
+            .principal
+            .parse()
+            .map_err(|error| anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal))?;
         let tenant = Id::parse(&self.tenant)
             .map_err(|error| anyhow::anyhow!("configuration key `tokens.tenant`: `{}`: {error}", self.tenant))?;
         Ok(AuthContext::new(principal, tenant))
@@ -164,7 +165,7 @@ impl Default for Config {
             database: Database::default(),
             limits: Limits::default(),
             log_format: LogFormat::default(),
-            log_filter: "info".to_owned(),
+            log_filter: "info,sqlx=warn".to_owned(),
         }
     }
 }
@@ -177,12 +178,16 @@ impl Config {
     /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…` and
     /// `DATABASE_URL`, then `flags` as pairs of key and value.
     pub fn load(file: Option<&Path>, flags: Vec<(&'static str, Value)>) -> anyhow::Result<Self> {
+        let named = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+        anyhow::ensure!(
+            file.is_none() || named.is_file(),
+            "the configuration file `{}` does not exist",
+            named.display()
+        );
         let mut figment = Figment::new();
-        figment = match file {
-            Some(path) if path.is_file() => figment.merge(Toml::file_exact(path)),
-            Some(path) => anyhow::bail!("the configuration file `{}` does not exist", path.display()),
-            None => figment.merge(Toml::file_exact(DEFAULT_FILE)),
-        };
+        if named.is_file() {
+            figment = figment.merge(Toml::file_exact(named));
+        }
         figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
         // `__` leads into a section: TASKGATE_LIMITS__BODY_BYTES. CONFIG is the file itself.
         figment = figment.merge(Env::prefixed(PREFIX).ignore(&["CONFIG"]).split("__"));
@@ -223,7 +228,10 @@ impl Config {
         anyhow::ensure!(self.database.max_connections > 0, "configuration key `database.max_connections` is 0");
         for token in &self.tokens {
             token.context()?;
-            anyhow::ensure!(token.expose().len() >= 16, "configuration key `tokens.token`: a token has at least 16 characters");
+            anyhow::ensure!(
+                token.expose().len() >= 16,
+                "configuration key `tokens.token`: a token has at least 16 characters"
+            );
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::{
 use agents::{AcpType, NewAgent};
 use anyhow::Context as _;
 use authz::{
-    Action, Agent, Authorizer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target, Tenant,
+    Action, Agent, Authorizer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
     action::{Share, Update},
 };
 use checkpoints::NewCheckpoint;
@@ -53,7 +53,12 @@ pub struct Demo {
 
 impl Demo {
     /// Makes what is missing of the demo. Tokens stay the same while the data folder does.
-    pub async fn seed(config: &Config, stores: &Stores, engine: &Arc<dyn Authorizer>, url: String) -> anyhow::Result<Self> {
+    pub async fn seed(
+        config: &Config,
+        stores: &Stores,
+        engine: &Arc<dyn Authorizer>,
+        url: String,
+    ) -> anyhow::Result<Self> {
         let stage = Stage::new(config, stores, engine);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
@@ -74,7 +79,8 @@ impl Demo {
         let principals = cast
             .into_iter()
             .map(|(part, principal, tenant)| {
-                let member = Member { token: tokens.of(part), principal: principal.to_string(), tenant: tenant.to_owned() };
+                let member =
+                    Member { token: tokens.of(part), principal: principal.to_string(), tenant: tenant.to_owned() };
                 (part, member)
             })
             .collect();
@@ -231,7 +237,8 @@ impl Tokens {
 
     fn save(&self, data_dir: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(data_dir)?;
-        write_private(&data_dir.join(Self::FILE), &serde_json::to_vec_pretty(&self.0)?).context("keeping the demo's tokens")
+        write_private(&data_dir.join(Self::FILE), &serde_json::to_vec_pretty(&self.0)?)
+            .context("keeping the demo's tokens")
     }
 }
 

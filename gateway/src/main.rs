@@ -7,7 +7,12 @@ use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
     graphql, rest, serve,
 };
-use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -20,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// tokens it prints. Every key can be set in taskgate.toml, as TASKGATE_KEY in the environment
 /// (TASKGATE_LIMITS__BODY_BYTES for a key of a section), or by a flag here; flags win.
 #[derive(Parser)]
+#[expect(clippy::doc_markdown, reason = "this text is shown by `--help`")]
 #[command(version)]
 struct Cli {
     #[command(subcommand)]
@@ -41,6 +47,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "this text is shown by `--help`")]
 struct Flags {
     /// The configuration file [env: TASKGATE_CONFIG] [default: taskgate.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
@@ -90,12 +97,23 @@ impl Flags {
 }
 
 /// The word a value has on the command line, which is also its word in the file.
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over options")]
 fn word(value: impl clap::ValueEnum) -> Value {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default().into()
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There may be no log yet, and a start-up error is for whoever started it.
+            drop(writeln!(std::io::stderr(), "taskgate: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Sdl => print(&graphql::sdl()),
         Command::Openapi => print(&rest::openapi().to_pretty_json()?),
@@ -113,7 +131,10 @@ fn run<F: Future<Output = anyhow::Result<()>>>(flags: Flags, job: impl FnOnce(Co
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter: EnvFilter = config.log_filter.parse().context("configuration key `log_filter`")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Pretty => log.init(),
         LogFormat::Json => log.json().init(),

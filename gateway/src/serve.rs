@@ -2,23 +2,29 @@
 
 use crate::{App, Failure, Parts, config::Config, demo::Demo, graphql, health, rest, storage::Storage};
 use anyhow::Context as _;
-use axum::{Router, response::IntoResponse as _};
-use http::{HeaderName, Request, StatusCode};
+use axum::{
+    Router,
+    extract::State,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderName, Request};
 use identity::TokenTable;
-use std::{io::Write as _, sync::Arc};
+use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    timeout::TimeoutLayer,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("configuration key `listen`: {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     let storage = Storage::open(&config).await?;
 
@@ -65,7 +71,7 @@ fn router(config: &Config, app: &App, storage: &Storage) -> Router {
         .merge(rest::router(app.clone()))
         .merge(graphql::router(app.clone()))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout()))
+        .layer(middleware::from_fn_with_state(config.request_timeout(), in_time))
         .merge(health::router(storage.health.clone()))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failure::Internal(Arc::new(std::io::Error::other("a request handler panicked"))).into_response()
@@ -73,6 +79,12 @@ fn router(config: &Config, app: &App, storage: &Storage) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
+}
+
+/// Ends a request that takes too long. What it had begun to write runs to its end all the same.
+async fn in_time(State(limit): State<Duration>, request: axum::extract::Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(limit, next.run(request)).await;
+    answered.unwrap_or_else(|late| Failure::Unavailable(Arc::new(late)).into_response())
 }
 
 /// A request's span: nothing of its headers, query or body.
@@ -92,8 +104,15 @@ fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
     }
     if let Some(viewer) = demo.principals.get("viewer") {
         writeln!(out, "\nTry it (GraphiQL is at {url}/graphiql):\n")?;
-        writeln!(out, "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\", demo.graphql_url, viewer.token)?;
-        writeln!(out, r#"    -d '{{"query":"{{ tasks {{ nodes {{ id name status viewerCan {{ read update delete }} }} }} }}"}}'"#)?;
+        writeln!(
+            out,
+            "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\",
+            demo.graphql_url, viewer.token
+        )?;
+        writeln!(
+            out,
+            r#"    -d '{{"query":"{{ tasks {{ nodes {{ id name status viewerCan {{ read update delete }} }} }} }}"}}'"#
+        )?;
     }
     writeln!(out)?;
     out.flush()

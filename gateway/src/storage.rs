@@ -66,7 +66,9 @@ impl Storage {
             (StorageChoice::Private, _, None) => anyhow::bail!(
                 "configuration key `storage` is `private`, and no `initdb` and `postgres` were found; install PostgreSQL or set `postgres_bin_dir`"
             ),
-            (StorageChoice::Url, None, _) => anyhow::bail!("configuration key `storage` is `url`, and `database_url` is not set"),
+            (StorageChoice::Url, None, _) => {
+                anyhow::bail!("configuration key `storage` is `url`, and `database_url` is not set")
+            }
             (StorageChoice::Memory, _, _) | (StorageChoice::Auto, None, None) => Ok(Self::memory()),
         }
     }
@@ -85,7 +87,12 @@ impl Storage {
         Self { stores, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
     }
 
-    async fn postgres(config: &Config, options: PgConnectOptions, kind: &'static str, cluster: Option<Cluster>) -> anyhow::Result<Self> {
+    async fn postgres(
+        config: &Config,
+        options: PgConnectOptions,
+        kind: &'static str,
+        cluster: Option<Cluster>,
+    ) -> anyhow::Result<Self> {
         let pool = connect(config, options).await.context("connecting to PostgreSQL")?;
         store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
         let store = Arc::new(PgStore::new(pool.clone()));

@@ -24,6 +24,7 @@
 
 mod dice;
 mod extents;
+mod pages;
 mod world;
 
 pub use world::{Cast, ForgetEvent, World, fresh, may};

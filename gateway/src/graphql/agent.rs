@@ -191,9 +191,10 @@ impl AgentNode {
     }
 }
 
-/// What the viewer may do to an agent.
+/// The answers to `viewerCan`.
 pub struct AgentPermissions(ActionSet);
 
+/// What the viewer may do to an agent.
 #[Object]
 impl AgentPermissions {
     /// See it.

@@ -6,11 +6,12 @@
 use super::{
     Schema,
     access::Session,
+    document::{self, Unfit},
     errors::{self, failed, said, settle},
     graphiql, limits, schema,
 };
-use crate::{App, Caller, Failure};
-use async_graphql::{ServerError, Value, Variables, parser::types::OperationType};
+use crate::{App, Caller, Code, Failure};
+use async_graphql::{ServerError, Value, Variables};
 use axum::{
     Router,
     body::Bytes,
@@ -263,20 +264,27 @@ impl Edge {
         if let Err(too_much) = limits::text(&params.query) {
             return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &too_much)));
         }
-        let name = params.operation_name.as_deref();
-        let mut request = async_graphql::Request::new(params.query).variables(params.variables);
-        let document = match request.parsed_query() {
-            Ok(document) => document,
+        let mut request = async_graphql::Request::new(params.query);
+        let parsed = match request.parsed_query() {
+            Ok(parsed) => parsed,
             Err(error) => return Ok(Answer::refused(errors::coded(errors::PARSE_FAILED, error))),
         };
-        if let Err(too_much) = limits::document(document) {
+        if let Err(too_much) = limits::document(parsed) {
             return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &too_much)));
         }
-        let mut chosen = document.operations.iter().filter(|(known, _)| name.is_none() || known.map(|n| &**n) == name);
-        if !writing && chosen.any(|(_, operation)| operation.node.ty != OperationType::Query) {
-            let message = "GET is for queries only";
-            return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, errors::METHOD_NOT_ALLOWED, message));
+        let name = params.operation_name.as_deref();
+        match document::check(parsed, name, &params.variables, writing) {
+            Ok(()) => {}
+            Err(unfit @ Unfit::Writes) => {
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                return Err(Refused::new(status, errors::METHOD_NOT_ALLOWED, &unfit.to_string()));
+            }
+            Err(unfit @ Unfit::Missing(..)) => {
+                return Ok(Answer::refused(said(Code::BadUserInput.as_str(), &unfit)));
+            }
+            Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &unfit))),
         }
+        request.variables = params.variables;
         request.operation_name = params.operation_name;
         let response = self.schema.execute(request.data(Arc::clone(session))).await;
         let executed = response.errors.iter().all(|error| !error.path.is_empty());

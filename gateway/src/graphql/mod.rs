@@ -6,6 +6,7 @@
 mod access;
 mod agent;
 mod checkpoint;
+mod document;
 mod errors;
 mod event;
 mod graphiql;
@@ -22,7 +23,7 @@ mod tracker;
 mod viewer;
 
 use crate::{App, Limits};
-use async_graphql::{EmptySubscription, MergedObject};
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
 use axum::Router;
 
 /// Where reading starts.
@@ -67,5 +68,6 @@ pub fn router(app: App) -> Router {
 /// The schema, in the schema definition language.
 #[must_use]
 pub fn sdl() -> String {
-    schema(Limits::default(), true).sdl()
+    let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
+    schema(Limits::default(), true).sdl_with_options(options)
 }

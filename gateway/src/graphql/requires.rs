@@ -129,7 +129,7 @@ impl CustomDirectiveFactory for Requires {
                 let Some(field) = fields.get_mut(*name) else { continue };
                 field.directive_invocations.push(requires::apply(row.action.into(), row.on.into()));
                 let said = field.description.get_or_insert_default();
-                *said = format!("{said}\n\nNeeds `{}` on the {}.", row.action, row.on);
+                *said = format!("{said} Needs `{}` on the {}.", row.action, row.on);
             }
         }
     }

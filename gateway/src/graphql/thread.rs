@@ -26,9 +26,9 @@ impl CheckpointQuery {
     async fn checkpoint(
         &self,
         ctx: &Context<'_>,
-        thread_id: ID,
+        #[graphql(desc = "The thread, which is the id of the task that owns it.")] thread_id: ID,
         #[graphql(desc = "The namespace; the root is the empty text.", default)] namespace: String,
-        checkpoint_id: Option<ID>,
+        #[graphql(desc = "The checkpoint; the latest without it.")] checkpoint_id: Option<ID>,
     ) -> Result<Option<CheckpointNode>, Failure> {
         let (reach, _) = Reach::permitted::<CheckpointNode, Read>(ctx, typed(&thread_id)).await?;
         TaskNode::alone(Tasks::later(reach)).checkpoint(namespace, checkpoint_id.map(|id| id.0)).await
@@ -40,7 +40,7 @@ impl CheckpointQuery {
     async fn checkpoints(
         &self,
         ctx: &Context<'_>,
-        thread_id: ID,
+        #[graphql(desc = "The thread, which is the id of the task that owns it.")] thread_id: ID,
         #[graphql(desc = "Only those of this namespace; the root is the empty text.")] namespace: Option<String>,
         #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,

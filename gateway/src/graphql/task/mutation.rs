@@ -181,9 +181,9 @@ impl TaskMutation {
     async fn share_task(
         &self,
         ctx: &Context<'_>,
-        id: ID,
+        #[graphql(desc = "The task.")] id: ID,
         #[graphql(desc = "Who: `user:ID`, `service_account:ID` or `agent:ID`.")] principal: String,
-        role: SharedRole,
+        #[graphql(desc = "As what.")] role: SharedRole,
     ) -> Result<Option<TaskNode>, Failure> {
         let with = self::principal(&principal)?;
         let (reach, permit) = Reach::permitted::<TaskNode, Share>(ctx, typed(&id)).await?;
@@ -195,9 +195,9 @@ impl TaskMutation {
     async fn unshare_task(
         &self,
         ctx: &Context<'_>,
-        id: ID,
+        #[graphql(desc = "The task.")] id: ID,
         #[graphql(desc = "Who: `user:ID`, `service_account:ID` or `agent:ID`.")] principal: String,
-        role: SharedRole,
+        #[graphql(desc = "As what.")] role: SharedRole,
     ) -> Result<Option<TaskNode>, Failure> {
         let with = self::principal(&principal)?;
         let (reach, permit) = Reach::permitted::<TaskNode, Share>(ctx, typed(&id)).await?;

@@ -257,9 +257,10 @@ impl TaskNode {
     }
 }
 
-/// What the viewer may do to a task.
+/// The answers to `viewerCan`.
 pub struct TaskPermissions(ActionSet);
 
+/// What the viewer may do to a task.
 #[Object]
 impl TaskPermissions {
     /// See it, and everything it owns.

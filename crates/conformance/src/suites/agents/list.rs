@@ -1,6 +1,6 @@
 //! Lists of agents.
 
-use crate::{Cast, World, may, world::new_agent};
+use crate::{Cast, World, may, pages::walk, world::new_agent};
 use agents::{AgentId, NewAgent, Order, Query};
 use authz::{Agent, Direction, Extent, Id, Role, Scope, Start, Task, Window, action::Read};
 use std::{collections::BTreeSet, sync::Arc};
@@ -46,7 +46,7 @@ pub(super) async fn every_order_is_the_same_in_pages_of_any_size(world: &World) 
             let all: Vec<_> = rows.into_iter().map(|agent| agent.id).collect();
             assert_eq!(all.len(), ids.len());
             for size in [1_u32, 2, 6] {
-                assert_eq!(walk(world, &scope, sorted(order, direction), size).await, all);
+                assert_eq!(walked(world, &scope, sorted(order, direction), size).await, all);
                 let mut counted = sorted(order, direction);
                 counted.window = Window { limit: size, start: Start::Skip(2), direction };
                 let page = world.agents.page(&scope, &counted).await.unwrap().rows;
@@ -57,17 +57,12 @@ pub(super) async fn every_order_is_the_same_in_pages_of_any_size(world: &World) 
     }
 }
 
-async fn walk(world: &World, scope: &Scope<Agent, Read>, mut query: Query, size: u32) -> Vec<AgentId> {
-    query.window.limit = size;
-    let mut found = Vec::new();
-    loop {
-        let page = world.agents.page(scope, &query).await.unwrap();
-        found.extend(page.rows.iter().map(|agent| agent.id.clone()));
-        match page.rows.last() {
-            Some(last) if page.more => query.window.start = Start::After(query.order.after(last)),
-            _ => return found,
-        }
-    }
+async fn walked(world: &World, scope: &Scope<Agent, Read>, query: Query, limit: u32) -> Vec<AgentId> {
+    let page = async |window: &Window| {
+        world.agents.page(scope, &Query { window: window.clone(), ..query.clone() }).await.unwrap()
+    };
+    let rows = walk(Window { limit, ..query.window.clone() }, page, |agent| query.order.after(agent)).await;
+    rows.into_iter().map(|agent| agent.id).collect()
 }
 
 pub(super) async fn agents_are_filtered_by_task(world: &World) {
@@ -102,7 +97,7 @@ pub(super) async fn every_kind_of_extent_is_understood(world: &World) {
         let scope = world.scope_of::<Agent>(&cast.stranger, extent).await;
         let expected: Vec<_> = ids.iter().step_by(2).cloned().collect();
         assert_eq!(listed(world, &scope, &by_id()).await, expected);
-        assert_eq!(walk(world, &scope, by_id(), 2).await, expected);
+        assert_eq!(walked(world, &scope, by_id(), 2).await, expected);
     }
     let everything = world.scope_of::<Agent>(&cast.stranger, Extent::Everything).await;
     let task = cast.task().await;

@@ -2,7 +2,7 @@
 //! with what was true before they asked.
 
 use super::{Engine, allowed, can, everything_on, held, may_do, registered, somebody, something};
-use authz::{Action, Kind, Relation};
+use authz::{Action, ActionSet, Kind, Relation};
 use futures::{FutureExt as _, future::join_all};
 use std::pin::pin;
 
@@ -50,4 +50,25 @@ pub(super) async fn a_caller_who_goes_away_takes_nobody_along(engine: &Engine) {
         let ((), stayed) = futures::join!(leaving, staying);
         assert!(stayed.iter().all(|found| *found == allowed(Kind::Task, Relation::Owner, true)));
     }
+}
+
+/// In different orders, so that an engine that locks as it goes would meet itself.
+pub(super) async fn writers_of_the_same_relationships_do_not_fail_each_other(engine: &Engine) {
+    let r = registered(engine).await;
+    let r = &r;
+    let edges: Vec<_> = (0..12).map(|_| held(&r.task, Relation::Viewer, &somebody())).collect();
+    let edges = &edges;
+    join_all((0..24).map(|place| async move {
+        let mut edges = edges.clone();
+        edges.rotate_left(place % 12);
+        match place % 4 {
+            0 => engine.register(&r.registration).await.unwrap(),
+            1 => engine.grant(&edges).await.unwrap(),
+            2 => engine.revoke(&edges).await.unwrap(),
+            _ => engine.deregister(&r.task).await.unwrap(),
+        }
+    }))
+    .await;
+    engine.deregister(&r.task).await.unwrap();
+    assert_eq!(may_do(engine, &r.owner, &r.task).await, ActionSet::empty());
 }

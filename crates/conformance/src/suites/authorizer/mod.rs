@@ -41,6 +41,7 @@ suite! { $ authorizer(Arc<dyn Authorizer>) {
         everybody_gets_their_own_answers,
         nobody_is_answered_from_before_they_asked,
         a_caller_who_goes_away_takes_nobody_along,
+        writers_of_the_same_relationships_do_not_fail_each_other,
     ],
     holders: [
         holders_are_those_with_a_role_sorted_and_in_order,

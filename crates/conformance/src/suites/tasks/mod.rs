@@ -8,7 +8,7 @@ mod page;
 mod scopes;
 mod transitions;
 
-use crate::{Cast, World, world::object};
+use crate::{Cast, World, pages::walk, world::object};
 use authz::{Direction, Scope, Start, Task, Window, action::Read};
 use serde_json::Value;
 use tasks::{NewTask, Order, Patch, Query, TaskId};
@@ -86,6 +86,15 @@ async fn listed(world: &World, scope: &Scope<Task, Read>, query: &Query) -> Vec<
     let page = world.tasks.page(scope, query).await.unwrap();
     assert!(!page.more);
     page.rows.into_iter().map(|task| task.id).collect()
+}
+
+/// The ids that a query finds in pages of a size.
+async fn walked(world: &World, scope: &Scope<Task, Read>, query: Query, limit: u32) -> Vec<TaskId> {
+    let page = async |window: &Window| {
+        world.tasks.page(scope, &Query { window: window.clone(), ..query.clone() }).await.unwrap()
+    };
+    let rows = walk(Window { limit, ..query.window.clone() }, page, |task| query.order.after(task)).await;
+    rows.into_iter().map(|task| task.id).collect()
 }
 
 /// Makes as many tasks of the cast's owner, with no roles for others.

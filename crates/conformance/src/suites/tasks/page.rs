@@ -1,28 +1,12 @@
 //! Lists of tasks, page by page.
 
-use super::{every_task, listed, private_tasks, sorted};
+use super::{every_task, listed, private_tasks, sorted, walked};
 use crate::{Cast, World, may};
 use authz::{Direction, Role, Scope, Start, Task, action::Read};
 use tasks::{Order, Query, TaskId, Transition};
 
 const ORDERS: [Order; 5] = [Order::UpdatedAt, Order::CreatedAt, Order::Name, Order::Status, Order::Id];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
-
-/// Turns the pages of a list, each starting behind the last row of the one before.
-async fn walk(world: &World, scope: &Scope<Task, Read>, query: &Query, size: u32) -> Vec<TaskId> {
-    let (mut query, mut found) = (query.clone(), Vec::new());
-    query.window.limit = size;
-    loop {
-        let page = world.tasks.page(scope, &query).await.unwrap();
-        assert!(!page.more || page.rows.len() == size as usize, "a short page that is not the last");
-        let Some(last) = page.rows.last() else { return found };
-        query.window.start = Start::After(query.order.after(last));
-        found.extend(page.rows.iter().map(|task| task.id.clone()));
-        if !page.more {
-            return found;
-        }
-    }
-}
 
 /// Tasks that differ in name, status and times, with ties in each.
 async fn mixed(cast: &Cast<'_>) -> Vec<TaskId> {
@@ -52,7 +36,7 @@ pub(super) async fn every_order_is_the_same_in_pages_of_any_size(world: &World) 
             let all: Vec<_> = rows.into_iter().map(|task| task.id).collect();
             assert_eq!(all.len(), ids.len());
             for size in [1, 2, 3, 8, 9] {
-                assert_eq!(walk(world, &scope, &query, size).await, all, "{order:?} {direction:?} by {size}");
+                assert_eq!(walked(world, &scope, query.clone(), size).await, all, "{order:?} {direction:?} by {size}");
             }
         }
     }
@@ -97,7 +81,7 @@ pub(super) async fn hidden_tasks_leave_no_holes(world: &World) {
         for direction in DIRECTIONS {
             for order in [Order::Id, Order::CreatedAt, Order::Status] {
                 for size in [1, 2, 4, 12] {
-                    assert_eq!(walk(world, &scope, &sorted(order, direction), size).await, seen);
+                    assert_eq!(walked(world, &scope, sorted(order, direction), size).await, seen);
                 }
             }
             seen.reverse();

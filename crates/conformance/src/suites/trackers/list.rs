@@ -1,6 +1,6 @@
 //! Lists of trackers.
 
-use crate::{Cast, World, may};
+use crate::{Cast, World, may, pages::walk};
 use authz::{Direction, Extent, Id, Scope, Start, Task, Window, action::Read};
 use std::{collections::BTreeSet, sync::Arc};
 use tasks::TaskId;
@@ -54,7 +54,7 @@ pub(super) async fn every_order_is_the_same_in_pages_of_any_size(world: &World) 
             }
             assert_eq!(listed(world, &scope, &sorted(order, direction)).await, expected);
             for size in [1, 2, 5] {
-                assert_eq!(walk(world, &scope, sorted(order, direction), size).await, expected);
+                assert_eq!(walked(world, &scope, sorted(order, direction), size).await, expected);
                 let mut counted = sorted(order, direction);
                 counted.window = Window { limit: size, start: Start::Skip(2), direction };
                 let page = world.trackers.page(&scope, &counted).await.unwrap();
@@ -66,17 +66,12 @@ pub(super) async fn every_order_is_the_same_in_pages_of_any_size(world: &World) 
     }
 }
 
-async fn walk(world: &World, scope: &Scope<Task, Read>, mut query: Query, size: u32) -> Vec<String> {
-    query.window.limit = size;
-    let mut found = Vec::new();
-    loop {
-        let page = world.trackers.page(scope, &query).await.unwrap();
-        found.extend(page.rows.iter().map(|tracker| tracker.id.clone()));
-        match page.rows.last() {
-            Some(last) if page.more => query.window.start = Start::After(query.order.after(last)),
-            _ => return found,
-        }
-    }
+async fn walked(world: &World, scope: &Scope<Task, Read>, query: Query, limit: u32) -> Vec<String> {
+    let page = async |window: &Window| {
+        world.trackers.page(scope, &Query { window: window.clone(), ..query.clone() }).await.unwrap()
+    };
+    let rows = walk(Window { limit, ..query.window.clone() }, page, |tracker| query.order.after(tracker)).await;
+    rows.into_iter().map(|tracker| tracker.id).collect()
 }
 
 pub(super) async fn a_list_shows_the_trackers_of_tasks_in_scope(world: &World) {
@@ -133,7 +128,7 @@ pub(super) async fn every_kind_of_extent_is_understood(world: &World) {
         let scope = world.scope_of::<Task>(&cast.stranger, extent).await;
         let expected: Vec<_> = ids(&made).into_iter().step_by(step).collect();
         assert_eq!(listed(world, &scope, &of_agent()).await, expected);
-        assert_eq!(walk(world, &scope, of_agent(), 2).await, expected);
+        assert_eq!(walked(world, &scope, of_agent(), 2).await, expected);
     }
     let one = may::<Task, Read>(&cast.viewer, &made[3].0).await;
     assert_eq!(listed(world, &Scope::of(&[&one]), &by_id()).await, [made[3].1.clone()]);
