@@ -9,12 +9,19 @@ use conformance::fresh;
 use futures::future::join_all;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::OnceCell;
+
+/// Once for all cases.
+static MIGRATED: OnceCell<()> = OnceCell::const_new();
 
 /// A pool of its own for each case: a pool lives no longer than the runtime it was made in.
 async fn pool_of(connections: u32) -> PgPool {
     let url = std::env::var("TEST_DATABASE_URL");
     let url = url.expect("TEST_DATABASE_URL names no database: run these tests with `tests/run`");
-    PgPoolOptions::new().max_connections(connections).connect(&url).await.expect("the test database is reachable")
+    let pool = PgPoolOptions::new().max_connections(connections).connect(&url).await;
+    let pool = pool.expect("the test database is reachable");
+    MIGRATED.get_or_init(async || store_postgres::migrate(&pool).await.expect("the test database is migrated")).await;
+    pool
 }
 
 async fn engine() -> Arc<dyn Authorizer> {

@@ -67,6 +67,7 @@ pub struct NewTask {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     /// Keys to set in `params`, at the top level. Params that are null are taken as an empty object.
+    /// Setting no keys changes nothing, so null params stay null.
     pub merge_params: Option<Map<String, Value>>,
     /// The metadata to replace the old one with.
     pub metadata: Option<Map<String, Value>>,

@@ -9,7 +9,7 @@ use crate::{Failure, lifecycle::new_id};
 use agents::{Agent, AgentId, NewAgent};
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
 use authz::{
-    Action, ActionSet, Allows, By, Permit, Target,
+    Action, ActionSet, Allows, By, Id, Permit, Target,
     action::{Marker, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -120,7 +120,7 @@ impl AgentNode {
 impl AgentNode {
     /// Its id.
     async fn id(&self) -> ID {
-        self.all.reach.id(self.at).map_or_else(|| ID(String::new()), |id| ID(id.as_str().to_owned()))
+        ID(self.all.reach.id(self.at).map_or("", Id::as_str).to_owned())
     }
 
     /// Its name, unique within its tenant.

@@ -1,7 +1,7 @@
 //! The GraphQL edge.
 //!
-//! One file per type, with its query and mutation fields beside it; [`access`] alone meets the gate;
-//! [`requires`] is the table of what each field needs; [`http`] speaks GraphQL over HTTP.
+//! One file per type, with its query and mutation fields beside it; `access` alone meets the gate;
+//! `requires` is the table of what each field needs; `http` speaks GraphQL over HTTP.
 
 mod access;
 mod agent;

@@ -1,6 +1,6 @@
 //! How many calls an operation makes: fixed by its shape, whatever the number of rows.
 
-use crate::world::{Who, World};
+use crate::world::{Who, World, codes};
 use serde_json::{Value, json};
 
 async fn calls(world: &World, who: Who, query: &str, variables: Value) -> Vec<&'static str> {
@@ -116,4 +116,24 @@ async fn what_is_denied_is_not_fetched() {
     assert_eq!(world.calls.take(), ["engine.check"]);
     world.about(Who::Viewer, "task(id: $id) { name access { role } }").await;
     assert_eq!(world.calls.take(), ["engine.check", "tasks.get"]);
+}
+
+/// One call fails every field that needed it, and is not tried again for each.
+#[tokio::test]
+async fn what_is_out_of_reach_is_asked_once_and_said_plainly() {
+    let world = with_tasks(4).await;
+    world.calls.fail("trackers.of_tasks");
+    let answer = world.owner("{ tasks { nodes { name trackers { id } } } }").await;
+    assert_eq!(world.calls.take().iter().filter(|call| **call == "trackers.of_tasks").count(), 1);
+    assert_eq!(codes(&answer), ["UNAVAILABLE"; 5]);
+    assert_eq!(answer["data"]["tasks"]["nodes"][0], json!({"name": "task 3", "trackers": null}));
+    assert!(!answer.to_string().contains("SELECT"), "{answer}");
+
+    world.calls.fail("engine.check");
+    let answer = world.owner("{ tasks { nodes { id name } } }").await;
+    assert_eq!(world.calls.take(), ["engine.check", "engine.lookup", "tasks.page"]);
+    assert_eq!(codes(&answer), ["UNAVAILABLE"; 5]);
+    let answer = world.about(Who::Owner, "task(id: $id) { name }").await;
+    assert_eq!((codes(&answer), &answer["data"]), (vec!["UNAVAILABLE".to_owned()], &json!({"task": null})));
+    assert!(!answer.to_string().contains("10.0.0.7"), "{answer}");
 }

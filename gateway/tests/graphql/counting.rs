@@ -15,11 +15,21 @@ use trackers::{Commit, Tracker, TrackerStore};
 
 /// What has been called, in order.
 #[derive(Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<&'static str>>>);
+pub struct Calls(Arc<Mutex<Vec<&'static str>>>, Arc<Mutex<Option<&'static str>>>);
 
 impl Calls {
     fn note(&self, call: &'static str) {
         self.0.lock().unwrap().push(call);
+    }
+
+    /// From now on, this call fails.
+    pub fn fail(&self, call: &'static str) {
+        *self.1.lock().unwrap() = Some(call);
+    }
+
+    /// What lies behind the port has gone away, if `call` is to fail. Nobody may be told why.
+    fn trouble(&self, call: &'static str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if *self.1.lock().unwrap() == Some(call) { Err("SELECT secret FROM 10.0.0.7".into()) } else { Ok(()) }
     }
 
     /// The calls since this was last asked, sorted.
@@ -40,6 +50,7 @@ pub struct Counted<P: ?Sized> {
 impl Authorizer for Counted<dyn Authorizer> {
     async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
         self.calls.note("engine.check");
+        self.calls.trouble("engine.check").map_err(EngineError::Unavailable)?;
         self.port.check(principal, checks).await
     }
     async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
@@ -147,6 +158,7 @@ impl TrackerStore for Counted<dyn TrackerStore> {
     }
     async fn of_tasks(&self, tasks: &[&Permit<TaskKind, Read>]) -> Result<Vec<Tracker>, trackers::StoreError> {
         self.calls.note("trackers.of_tasks");
+        self.calls.trouble("trackers.of_tasks").map_err(trackers::StoreError::Unavailable)?;
         self.port.of_tasks(tasks).await
     }
     async fn commit(

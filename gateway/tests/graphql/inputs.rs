@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Asks as the owner, with the task's id in `$id`; answers the message of the only error.
 async fn refused(world: &World, field: &str, variables: Value, code: &str) -> String {
-    let operation = if field.starts_with(|c: char| c == '!') { "mutation" } else { "query" };
+    let operation = if field.starts_with('!') { "mutation" } else { "query" };
     let field = field
         .trim_start_matches('!')
         .replace("ID", &world.task)

@@ -44,7 +44,6 @@ impl Who {
 
 /// The deployment, a task of the owner's on the agent, and ids of what hangs on it.
 pub struct World {
-    pub app: App,
     router: Router,
     pub calls: Calls,
     pub engine: Arc<MemoryGraph>,
@@ -75,6 +74,10 @@ impl Answer {
     pub fn codes(&self) -> Vec<String> {
         codes(&self.json())
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
 }
 
 /// The codes of an answer's errors, in order. Every error must have one.
@@ -141,9 +144,9 @@ impl World {
             limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
             introspection,
         });
-        let router = graphql::router(app.clone());
+        let router = graphql::router(app);
         let (agent, task, tracker, event) = Default::default();
-        let mut world = Self { app, router, calls, engine, agent, task, tracker, event };
+        let mut world = Self { router, calls, engine, agent, task, tracker, event };
         world.populate().await;
         world.calls.take();
         world
@@ -156,7 +159,7 @@ impl World {
              acpUrl: \"http://agent\", registrationMetadata: {version: 1}, inputType: TEXT}) { id } }",
             )
             .await;
-        self.agent = made["data"]["createAgent"]["id"].as_str().unwrap().to_owned();
+        self.agent = text(&made["data"]["createAgent"]["id"]);
         self.task = self.make_task("the task").await;
         for (who, role) in [(Who::Editor, Role::Editor), (Who::Viewer, Role::Viewer)] {
             self.grant(&self.task.clone(), role, &Principal::user(who.token())).await;
@@ -173,9 +176,9 @@ impl World {
         self.engine.grant(&edges).await.unwrap();
         let (task, agent) = (json!(self.task), json!(self.agent));
         let event = self.owner(&format!("mutation {{ appendEvent(input: {{taskId: {task}, agentId: {agent}, content: {{said: \"hi\"}}}}) {{ id }} }}")).await;
-        self.event = event["data"]["appendEvent"]["id"].as_str().unwrap().to_owned();
+        self.event = text(&event["data"]["appendEvent"]["id"]);
         let trackers = self.owner(&format!("{{ task(id: {task}) {{ trackers {{ id }} }} }}")).await;
-        self.tracker = trackers["data"]["task"]["trackers"][0]["id"].as_str().unwrap().to_owned();
+        self.tracker = text(&trackers["data"]["task"]["trackers"][0]["id"]);
         self.put_checkpoint(&self.task.clone(), "1").await;
     }
 
@@ -194,7 +197,7 @@ impl World {
         let query = "mutation($input: CreateTaskInput!) { createTask(input: $input) { id } }";
         let input = json!({"agentId": self.agent, "name": name, "params": {"n": 1}, "taskMetadata": {"color": "red"}});
         let made = self.ask(Who::Owner, query, json!({"input": input})).await;
-        made["data"]["createTask"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+        text(&made["data"]["createTask"]["id"])
     }
 
     pub async fn grant(&self, task: &str, role: Role, principal: &Principal) {

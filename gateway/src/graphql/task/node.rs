@@ -15,7 +15,7 @@ use crate::{
 };
 use async_graphql::{Context, ID, Json, Object};
 use authz::{
-    Action, ActionSet, Allows, Holder, Kind, Permit,
+    Action, ActionSet, Allows, Holder, Id, Kind, Permit,
     action::{Marker, Read, Share, Update},
 };
 use chrono::{DateTime, Utc};
@@ -151,7 +151,7 @@ impl TaskNode {
 impl TaskNode {
     /// Its id, which is also the thread id of its checkpoints.
     async fn id(&self) -> ID {
-        self.all.reach.id(self.at).map_or_else(|| ID(String::new()), |id| ID(id.as_str().to_owned()))
+        ID(self.all.reach.id(self.at).map_or("", Id::as_str).to_owned())
     }
 
     /// Its name, unique within its tenant.

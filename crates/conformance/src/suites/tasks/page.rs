@@ -2,8 +2,8 @@
 
 use super::{every_task, listed, private_tasks, sorted, walked};
 use crate::{Cast, World, may};
-use authz::{Direction, Role, Scope, Start, Task, action::Read};
-use tasks::{Order, Query, TaskId, Transition};
+use authz::{Direction, Role, Start, Task};
+use tasks::{Order, TaskId, Transition};
 
 const ORDERS: [Order; 5] = [Order::UpdatedAt, Order::CreatedAt, Order::Name, Order::Status, Order::Id];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];

@@ -2,10 +2,7 @@
 
 use super::{every_task, listed, private_tasks, walked};
 use crate::{Cast, World, dice::Dice, may};
-use authz::{
-    Direction, Extent, Gate, Id, Principal, Relation, Relationship, ResourceRef, Role, Start, Target, Task,
-    action::Read,
-};
+use authz::{Direction, Extent, Gate, Id, Principal, Relation, Relationship, ResourceRef, Role, Start, Target, Task};
 use std::{collections::BTreeSet, sync::Arc};
 use tasks::Query;
 
