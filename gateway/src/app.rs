@@ -3,7 +3,7 @@
 use agents::AgentStore;
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
-use conversations::EventStore;
+use conversations::{EventStore, MessageStore, StateStore};
 use identity::{AuthContext, Resolver};
 use serde::Deserialize;
 use std::{ops::Deref, sync::Arc};
@@ -23,6 +23,10 @@ pub struct Stores {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Events.
     pub events: Arc<dyn EventStore>,
+    /// Messages.
+    pub messages: Arc<dyn MessageStore>,
+    /// States.
+    pub states: Arc<dyn StateStore>,
 }
 
 /// Bounds on what one request may ask for.

@@ -3,7 +3,7 @@
 //! Messages speak to the caller and name nothing of what lies behind the gateway; causes go to the
 //! log, where the failure is answered.
 
-use authz::{Denial, Refusal};
+use authz::{By, Denial, Refusal, Requested};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -258,6 +258,10 @@ impl From<conversations::StoreError> for Failure {
         use conversations::StoreError as E;
         match error {
             E::NoSuchParent => Self::Precondition(error.to_string()),
+            E::NoSuchMessage { id } => {
+                Self::Denied(Denial::Hidden { requested: Requested { by: By::Id, text: id.into() } })
+            }
+            E::StateExists => Self::AlreadyExists(error.to_string()),
             E::Unstorable => Self::Invalid(error.to_string()),
             E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
         }

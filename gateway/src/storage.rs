@@ -85,7 +85,9 @@ impl Storage {
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
-            events: store,
+            events: store.clone(),
+            messages: store.clone(),
+            states: store,
         };
         let health = Health { kind: "memory (nothing is kept)", pool: None };
         Self { stores, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
@@ -105,7 +107,9 @@ impl Storage {
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
-            events: store,
+            events: store.clone(),
+            messages: store.clone(),
+            states: store,
         };
         let engine = Arc::new(GraphEngine::new(pool.clone()));
         Ok(Self { stores, engine, health: Health { kind, pool: Some(pool) }, cluster })

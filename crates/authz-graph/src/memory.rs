@@ -64,7 +64,10 @@ impl Edges {
 
     fn is_inside(&self, subject: &Subject, resource: &ResourceRef) -> bool {
         let Some(subjects) = self.0.get(resource) else { return false };
-        let homes = subjects.iter().filter(|(_, held)| held.contains(Relation::Tenant));
+        let is_home = |home: &Subject, held: &EnumSet<Relation>| {
+            held.contains(Relation::Tenant) && *home.kind == *Kind::Tenant.as_str()
+        };
+        let homes = subjects.iter().filter(|(home, held)| is_home(home, held));
         let mut tenants = homes.map(|(home, _)| ResourceRef { kind: Kind::Tenant, id: Arc::clone(&home.id) });
         tenants.any(|tenant| INSIDE.iter().any(|relation| self.held(subject, &tenant).contains(*relation)))
     }

@@ -3,7 +3,7 @@
 //! An adapter's test file names an async function that makes what the suite is about, and invokes the
 //! suite's macro with it; each case becomes one `#[tokio::test]`:
 //!
-//! ```ignore
+//! ```text
 //! async fn engine() -> Arc<dyn Authorizer> { … }
 //! conformance::authorizer!(engine);
 //!

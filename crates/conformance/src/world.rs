@@ -8,7 +8,7 @@ use authz::{
     action::{Create, Marker, Read, Share},
 };
 use checkpoints::CheckpointStore;
-use conversations::{Event, EventStore, NewEvent};
+use conversations::{Event, EventStore, MessageStore, NewEvent, StateStore};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub struct World {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Where events are kept.
     pub events: Arc<dyn EventStore>,
+    /// Where messages are kept.
+    pub messages: Arc<dyn MessageStore>,
+    /// Where states are kept.
+    pub states: Arc<dyn StateStore>,
     /// Removes an event and nothing else, as retention does. No port offers that.
     pub forget_event: ForgetEvent,
 }
@@ -53,7 +57,7 @@ impl World {
     /// A world whose stores are all one thing.
     pub fn new<S>(engine: Arc<dyn Authorizer>, store: Arc<S>, forget_event: ForgetEvent) -> Self
     where
-        S: AgentStore + TaskStore + TrackerStore + CheckpointStore + EventStore + 'static,
+        S: AgentStore + TaskStore + TrackerStore + CheckpointStore + EventStore + MessageStore + StateStore + 'static,
     {
         Self {
             engine,
@@ -61,7 +65,9 @@ impl World {
             tasks: Arc::clone(&store) as _,
             trackers: Arc::clone(&store) as _,
             checkpoints: Arc::clone(&store) as _,
-            events: store,
+            events: Arc::clone(&store) as _,
+            messages: Arc::clone(&store) as _,
+            states: store,
             forget_event,
         }
     }

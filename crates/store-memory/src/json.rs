@@ -34,7 +34,8 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-fn same_object(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
+/// Whether two objects are equal, in the same sense.
+pub(crate) fn same_object(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
     let same_field = |(key, left): (&String, &Value)| right.get(key).is_some_and(|right| same(left, right));
     left.len() == right.len() && left.iter().all(same_field)
 }

@@ -4,7 +4,7 @@ use agents::{Agent, AgentId};
 use authz::{Id, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use conversations::Event;
+use conversations::{Event, Message, State};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -42,6 +42,8 @@ pub(crate) struct Tables {
     pub(crate) checkpoints: BTreeMap<Place, Checkpoint>,
     pub(crate) blobs: BTreeMap<BlobKey, Blob>,
     pub(crate) writes: BTreeMap<WriteKey, PendingWrite>,
+    pub(crate) messages: BTreeMap<String, Message>,
+    pub(crate) states: BTreeMap<String, State>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,

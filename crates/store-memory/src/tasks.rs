@@ -111,6 +111,8 @@ impl TaskStore for MemoryStore {
         let Some(row) = tables.tasks.remove(permit.id()) else { return Ok(None) };
         tables.trackers.retain(|_, tracker| tracker.task_id != row.task.id);
         tables.forget_events(|event| event.task_id == row.task.id);
+        tables.messages.retain(|_, message| message.task_id != row.task.id);
+        tables.states.retain(|_, state| state.task_id != row.task.id);
         tables.forget_thread(&row.task.id);
         Ok(Some(row.task))
     }

@@ -24,3 +24,5 @@ conformance::tasks!(world);
 conformance::trackers!(world);
 conformance::checkpoints!(world);
 conformance::events!(world);
+conformance::messages!(world);
+conformance::states!(world);

@@ -8,6 +8,8 @@ use std::{convert::Infallible, error::Error};
 pub(crate) enum Fault {
     /// A name that must be unique within its tenant is not.
     NameTaken,
+    /// The agent keeps a state on the task already.
+    StateExists,
     /// A row that a new row must belong to is gone.
     NoParent,
     /// A text holds U+0000.
@@ -52,6 +54,7 @@ impl Fault {
     fn of_refusal(refusal: &(dyn DatabaseError + 'static)) -> Option<Self> {
         match (refusal.code().as_deref(), refusal.constraint()) {
             (_, Some("tasks_name_in_tenant" | "agents_name_in_tenant")) => Some(Self::NameTaken),
+            (_, Some("task_states_of_agent_on_task")) => Some(Self::StateExists),
             // Foreign key violation.
             (Some("23503"), _) => Some(Self::NoParent),
             // A zero byte in text, and its escape in JSON.
@@ -65,6 +68,7 @@ impl Fault {
         match self {
             Self::Corrupt(source) | Self::Unavailable(source) => source,
             Self::NameTaken => "a name is taken".into(),
+            Self::StateExists => "a state is there already".into(),
             Self::NoParent => "a parent row is gone".into(),
             Self::Unstorable => "text with U+0000 in it".into(),
         }
@@ -77,7 +81,7 @@ impl From<Fault> for tasks::StoreError {
             Fault::NoParent => Self::NoSuchAgent,
             Fault::Unstorable => Self::Unstorable,
             Fault::Corrupt(source) => Self::Corrupt { table: "tasks", source },
-            Fault::NameTaken | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
+            Fault::NameTaken | Fault::StateExists | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
         }
     }
 }
@@ -87,7 +91,9 @@ impl From<Fault> for agents::StoreError {
         match fault {
             Fault::Unstorable => Self::Unstorable,
             Fault::Corrupt(source) => Self::Corrupt { table: "agents", source },
-            Fault::NameTaken | Fault::NoParent | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
+            Fault::NameTaken | Fault::StateExists | Fault::NoParent | Fault::Unavailable(_) => {
+                Self::Unavailable(fault.unforeseen())
+            }
         }
     }
 }
@@ -96,6 +102,7 @@ impl From<Fault> for conversations::StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::NoParent => Self::NoSuchParent,
+            Fault::StateExists => Self::StateExists,
             Fault::Unstorable => Self::Unstorable,
             Fault::NameTaken | Fault::Corrupt(_) | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
         }

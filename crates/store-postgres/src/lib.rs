@@ -15,13 +15,21 @@ mod events;
 mod fault;
 mod held;
 mod list;
+mod messages;
 mod migrations;
+mod states;
 mod tasks;
 mod trackers;
 
 pub use migrations::{MigrateError, migrate};
 
 use sqlx::PgPool;
+
+/// What each connection of the pool is to be told when it is made.
+///
+/// Statements for lists have parts of which only one or two are run. The planner adds up the costs of all,
+/// and would compile for a second what then takes a millisecond.
+pub const CONNECTION_SETTINGS: [(&str, &str); 1] = [("jit", "off")];
 
 /// Every store port on one PostgreSQL database, whose schema is up to date (see [`migrate`]).
 #[derive(Clone, Debug)]

@@ -1,25 +1,14 @@
 //! Every store suite on PostgreSQL, with the engine whose relationships stand beside the rows.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/world.rs"]
+mod world;
 
-use authz_graph::GraphEngine;
 use conformance::World;
-use futures::FutureExt as _;
-use std::sync::Arc;
-use store_postgres::PgStore;
 
 async fn world() -> World {
-    let pool = support::migrated().await;
-    let events = pool.clone();
-    let forget_event = Box::new(move |id: String| {
-        let events = events.clone();
-        async move {
-            sqlx::query("DELETE FROM events WHERE id = $1").bind(id).execute(&events).await.unwrap();
-        }
-        .boxed()
-    });
-    World::new(Arc::new(GraphEngine::new(pool.clone())), Arc::new(PgStore::new(pool)), forget_event)
+    world::world_on(world::migrated().await)
 }
 
 conformance::agents!(world);
@@ -27,3 +16,5 @@ conformance::tasks!(world);
 conformance::trackers!(world);
 conformance::checkpoints!(world);
 conformance::events!(world);
+conformance::messages!(world);
+conformance::states!(world);

@@ -2,11 +2,11 @@
 
 use super::{
     query::{LARGEST_PAGE, Words},
-    request::Key,
+    request::{Key, parent},
     wire::{Refused, Timestamp},
 };
 use crate::{App, Caller, Failure};
-use authz::{Agent, By, Target, Task, action::Read};
+use authz::{Agent, By, Target, action::Read};
 use axum::{Json, extract::State};
 use conversations::EventQuery;
 use serde::Serialize;
@@ -47,8 +47,7 @@ impl From<conversations::Event> for Event {
     responses((status = 200, description = "The event", body = Event), Refused))]
 async fn get(State(app): State<App>, Caller(gate): Caller, Key(id): Key) -> Result<Json<Event>, Failure> {
     let located = app.stores.events.locate(&id).await?;
-    let task = Target::<Task>::found(By::Id, &id, located.as_ref().map(|event| event.owner().clone()));
-    let task = gate.permit(&task).await;
+    let task = gate.permit(&parent(&id, located.as_ref())).await;
     let event = task.as_ref().ok().zip(located).and_then(|(permit, event)| event.into_inner(permit));
     // Asked about whatever came before, so that absent costs what foreign costs.
     let agent = Target::<Agent>::found(By::Id, &id, event.as_ref().map(|event| event.agent_id.clone()));

@@ -6,9 +6,12 @@
 
 mod agents;
 mod checkpoints;
+mod contents;
 mod events;
+mod messages;
 mod query;
 mod request;
+mod states;
 mod tasks;
 mod trackers;
 mod wire;
@@ -50,6 +53,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(checkpoints::routes())
         .merge(agents::routes())
         .merge(events::routes())
+        .merge(messages::routes())
+        .merge(states::routes())
 }
 
 fn head() -> OpenApi {

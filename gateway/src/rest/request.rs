@@ -5,6 +5,7 @@
 //! then understands the rest of it. So a caller who may not do a thing is never told how it is done.
 
 use crate::{App, Failure};
+use authz::{By, Guarded, Target, Task, action::Read};
 use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, OptionalFromRequest, Path, Request},
@@ -28,6 +29,12 @@ impl FromRequestParts<App> for Key {
         };
         if text.contains('\0') { Err(Failure::invalid(NUL)) } else { Ok(Self(text)) }
     }
+}
+
+/// The task to ask the gate about, for a child row that was typed and may not be there. A refusal
+/// speaks of the child, and costs the same either way.
+pub fn parent<T>(child: &str, located: Option<&Guarded<T, Task, Read>>) -> Target<Task> {
+    Target::found(By::Id, child, located.map(|row| row.owner().clone()))
 }
 
 /// A JSON body: read once, parsed once, not yet understood. An id that is checked and a field that is

@@ -2,14 +2,11 @@
 
 use super::{
     query::{Paging, Words},
-    request::{Document, Key},
+    request::{Document, Key, parent},
     wire::{Refused, Timestamp},
 };
 use crate::{App, Caller, Failure};
-use authz::{
-    By, Guarded, Target, Task,
-    action::{Execute, Read},
-};
+use authz::action::Execute;
 use axum::{Json, extract::State};
 use serde::{Deserialize, Deserializer, Serialize};
 use trackers::{Change, Commit, Order, Query};
@@ -46,11 +43,6 @@ impl From<trackers::Tracker> for AgentTaskTracker {
             updated_at: Timestamp(tracker.updated_at),
         }
     }
-}
-
-/// The task to ask the gate about, for a tracker that was typed and may not be there.
-fn parent(typed: &str, located: Option<&Guarded<trackers::Tracker, Task, Read>>) -> Target<Task> {
-    Target::found(By::Id, typed, located.map(|tracker| tracker.owner().clone()))
 }
 
 /// A tracker by its id

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::collections::BTreeMap;
 use utoipa::{
-    IntoResponses, PartialSchema, ToSchema,
+    IntoResponses, ToSchema,
     openapi::{Content, Ref, RefOr, Response},
 };
 
@@ -40,6 +40,18 @@ impl<'de> Deserialize<'de> for Base64 {
             Err(_) => Err(D::Error::custom("must be base64 in the standard alphabet, with padding")),
         }
     }
+}
+
+/// A body that names the task it is about, for the document. The handler asks the gate about that task
+/// before it reads the rest.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Document::id` and `Document::read` read")]
+pub struct OnTask<T> {
+    /// The id of the task.
+    task_id: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    rest: T,
 }
 
 /// What was deleted.
@@ -92,7 +104,7 @@ impl IntoResponses for Refused {
 
 /// The schema that [`Refused`] refers to.
 pub fn problem() -> (String, RefOr<utoipa::openapi::Schema>) {
-    (Problem::name().into_owned(), Problem::schema())
+    (Problem::name().into_owned(), <Problem as utoipa::PartialSchema>::schema())
 }
 
 #[cfg(test)]

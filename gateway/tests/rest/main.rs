@@ -5,6 +5,8 @@ mod agents;
 mod checkpoints;
 mod events;
 mod manners;
+mod messages;
+mod states;
 mod sweep;
 mod tasks;
 mod trackers;

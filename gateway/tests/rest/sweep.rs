@@ -15,6 +15,8 @@ enum Names {
     EventId,
     AgentId,
     AgentName,
+    MessageId,
+    StateId,
 }
 
 struct Operation {
@@ -36,7 +38,7 @@ const NOBODY: &[&str] = &[];
 
 /// Every operation on one thing.
 fn operations() -> Vec<Operation> {
-    use Names::{AgentId, AgentName, EventId, TaskId, TaskName, TrackerId};
+    use Names::{AgentId, AgentName, EventId, MessageId, StateId, TaskId, TaskName, TrackerId};
     let row = |method, route, path, names, body, may| Operation { method, route, path, names, body, may };
     let patch = || Some(json!({"task_metadata": {"touched": true}}));
     let thread = |rest: Value| {
@@ -44,6 +46,12 @@ fn operations() -> Vec<Operation> {
         body["thread_id"] = "KEY".into();
         Some(body)
     };
+    let on_task = |rest: Value| {
+        let mut body = rest;
+        body["task_id"] = "KEY".into();
+        Some(body)
+    };
+    let content = json!({"type": "text", "author": "user", "content": "hi"});
     vec![
         row("GET", "/tasks/{task_id}", "/tasks/KEY", TaskId, None, READERS),
         row("PUT", "/tasks/{task_id}", "/tasks/KEY", TaskId, patch(), WRITERS),
@@ -82,11 +90,24 @@ fn operations() -> Vec<Operation> {
         row("GET", "/events", "/events?task_id=KEY&agent_id=AGENT", TaskId, None, READERS),
         row("GET", "/agents/{agent_id}", "/agents/KEY", AgentId, None, READERS),
         row("GET", "/agents/name/{agent_name}", "/agents/name/KEY", AgentName, None, READERS),
+        row("GET", "/messages", "/messages?task_id=KEY", TaskId, None, READERS),
+        row("GET", "/messages/paginated", "/messages/paginated?task_id=KEY", TaskId, None, READERS),
+        row("POST", "/messages", "/messages", TaskId, on_task(json!({"content": content})), WRITERS),
+        row("POST", "/messages/batch", "/messages/batch", TaskId, on_task(json!({"contents": []})), WRITERS),
+        row("PUT", "/messages/batch", "/messages/batch", TaskId, on_task(json!({"updates": {}})), WRITERS),
+        row("GET", "/messages/{message_id}", "/messages/KEY", MessageId, None, READERS),
+        row("POST", "/states", "/states", TaskId, on_task(json!({"agent_id": "AGENT", "state": {}})), WRITERS),
+        row("GET", "/states/{state_id}", "/states/KEY", StateId, None, READERS),
+        row("PUT", "/states/{state_id}", "/states/KEY", StateId, Some(json!({"state": {}})), WRITERS),
+        row("DELETE", "/states/{state_id}", "/states/KEY", StateId, None, NOBODY),
     ]
 }
 
 /// The lists, which deny nobody; their own tests say what they show.
-const LISTS: [(&str, &str); 3] = [("GET", "/tasks"), ("GET", "/tracker"), ("GET", "/agents")];
+const LISTS: [(&str, &str); 4] = [("GET", "/tasks"), ("GET", "/tracker"), ("GET", "/agents"), ("GET", "/states")];
+
+/// The body names the task, and the path what is to be changed on it: its own test sweeps it.
+const TWO_KEYS: (&str, &str) = ("PUT", "/messages/{message_id}");
 
 /// A world where whoever reads the tasks may see the agent, too.
 async fn readers_see_the_agent() -> World {
@@ -107,6 +128,8 @@ async fn keys(world: &World, names: Names) -> (String, String) {
         Names::EventId => world.event(&task, "hi").await,
         Names::AgentId => world.agent.id.to_string(),
         Names::AgentName => world.agent.name.clone(),
+        Names::MessageId => world.message(&task).await,
+        Names::StateId => world.state(&task).await,
     };
     (here, new_id())
 }
@@ -128,7 +151,8 @@ fn every_operation_of_the_document_is_swept() {
             item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
         })
         .collect();
-    let swept = operations().into_iter().map(|operation| (operation.method, operation.route)).chain(LISTS);
+    let swept = operations().into_iter().map(|operation| (operation.method, operation.route));
+    let swept = swept.chain(LISTS).chain([TWO_KEYS]);
     let swept: BTreeSet<_> = swept.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(documented, swept);
 }
@@ -181,8 +205,11 @@ async fn t3_a_denied_commit_answers_as_if_the_tracker_were_missing() {
 }
 
 #[tokio::test]
-async fn p4_a_denied_event_answers_as_if_it_were_missing() {
-    denied_is_missing(|operation| operation.path.starts_with("/events")).await;
+async fn p4_a_denied_event_message_or_state_answers_as_if_it_were_missing() {
+    denied_is_missing(|operation| {
+        ["/events", "/messages", "/states"].iter().any(|noun| operation.path.starts_with(noun))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -217,7 +244,8 @@ async fn a_key_that_no_row_could_have_is_missing() {
 async fn c6_a_denied_caller_is_not_told_what_else_is_wrong() {
     let world = readers_see_the_agent().await;
     let bad = json!({"thread_id": "KEY", "checkpoint_id": 7, "checkpoint": [], "writes": {}, "limit": 0,
-        "status": 7, "reason": 7, "task_metadata": 7});
+        "status": 7, "reason": 7, "task_metadata": 7, "task_id": "KEY", "content": 7, "contents": 7, "updates": 7,
+        "agent_id": 7, "state": 7});
     for mut operation in operations().into_iter().filter(|operation| operation.method != "GET") {
         operation.body = Some(bad.clone());
         let (here, absent) = keys(&world, operation.names).await;

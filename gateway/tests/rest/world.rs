@@ -87,7 +87,9 @@ impl World {
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
-            events: store,
+            events: store.clone(),
+            messages: store.clone(),
+            states: store,
         };
         let (home, abroad) = (Id::<Tenant>::new("home"), Id::<Tenant>::new("abroad"));
         let agent_id = Id::new(new_id());
@@ -172,6 +174,19 @@ impl World {
         let content = Some(json!({"type": "text", "author": "user", "content": text}));
         let new = conversations::NewEvent { id: new_id(), agent: self.agent.id.clone(), content };
         self.app.stores.events.append(&permit, new).await.unwrap().id
+    }
+
+    /// A new message on the task.
+    pub async fn message(&self, task: &tasks::Task) -> String {
+        let content = json!({"type": "text", "author": "user", "content": "hi"});
+        let said = self.post("owner", "/messages", json!({"task_id": task.id.as_str(), "content": content})).await;
+        said.ok()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The state of the agent on the task.
+    pub async fn state(&self, task: &tasks::Task) -> String {
+        let body = json!({"task_id": task.id.as_str(), "agent_id": self.agent.id.as_str(), "state": {}});
+        self.post("owner", "/states", body).await.ok()["id"].as_str().unwrap().to_owned()
     }
 
     pub async fn get(&self, who: &str, path: &str) -> Answer {

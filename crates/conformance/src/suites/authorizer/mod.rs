@@ -18,6 +18,7 @@ suite! { $ authorizer(Arc<dyn Authorizer>) {
         registering_gives_the_owner_what_owners_may_do,
         an_owner_who_left_the_tenant_loses_what_is_gated,
         another_tenant_does_not_count,
+        a_namesake_of_a_tenant_is_no_tenant,
         an_agent_runs_itself_and_its_own_tasks,
         only_what_was_asked_is_answered,
         an_unknown_resource_allows_nothing,

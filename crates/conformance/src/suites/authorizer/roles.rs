@@ -84,6 +84,16 @@ pub(super) async fn another_tenant_does_not_count(engine: &Engine) {
     assert_eq!(may_do(engine, &r.owner, &r.task).await, allowed(Kind::Task, Relation::Owner, false));
 }
 
+/// A tenant whose id happens to be that of somebody with a role is not the tenant of the resource.
+pub(super) async fn a_namesake_of_a_tenant_is_no_tenant(engine: &Engine) {
+    let (home, namesake, task) = (something(Kind::Tenant), something(Kind::Tenant), something(Kind::Task));
+    let owner = Principal::user(Arc::clone(&namesake.id));
+    let edges =
+        [held(&task, Relation::Owner, &owner), lives_in(&task, &home), held(&namesake, Relation::Member, &owner)];
+    engine.grant(&edges).await.unwrap();
+    assert_eq!(may_do(engine, &owner, &task).await, allowed(Kind::Task, Relation::Owner, false));
+}
+
 pub(super) async fn an_agent_runs_itself_and_its_own_tasks(engine: &Engine) {
     let r = registered(engine).await;
     let parent = Registration { resource: r.agent.clone(), parent: None, ..r.registration.clone() };

@@ -1,7 +1,7 @@
 //! Lists of checkpoints.
 
 use super::{checkpoint, put, read};
-use crate::{Cast, World, world::object};
+use crate::{Cast, World, pages::LONGEST, world::object};
 use checkpoints::{NewCheckpoint, Query, StoreError};
 use serde_json::{Value, json};
 use tasks::TaskId;
@@ -70,6 +70,7 @@ pub(super) async fn lists_are_cut(world: &World) {
     {
         query.after = page.last().cloned();
         found.extend(page);
+        assert!(found.len() <= LONGEST, "a list that does not end");
     }
     assert_eq!(found, pairs(&SORTED));
 }
