@@ -211,11 +211,9 @@ impl Config {
         Duration::from_millis(self.request_timeout_ms)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.storage != StorageChoice::Url || self.database_url.is_some(),
-            "configuration key `storage` is `url`, and `database_url` is not set"
-        );
+    /// What must hold to serve, and not to migrate: that somebody can call, and nobody finds the demo's
+    /// tokens by accident.
+    pub fn check_callers(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             !self.wants_demo() || self.demo == Some(true) || self.listen.ip().is_loopback(),
             "configuration key `listen` is {}, where others can reach the demo's tokens: set `demo` to true if they may, or to false",
@@ -224,6 +222,14 @@ impl Config {
         anyhow::ensure!(
             self.wants_demo() || !self.tokens.is_empty(),
             "nobody could call: set configuration key `tokens`, or `demo` to true"
+        );
+        Ok(())
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.storage != StorageChoice::Url || self.database_url.is_some(),
+            "configuration key `storage` is `url`, and `database_url` is not set"
         );
         anyhow::ensure!(self.database.max_connections > 0, "configuration key `database.max_connections` is 0");
         for token in &self.tokens {
@@ -245,7 +251,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t.toml");
         std::fs::write(&file, toml).unwrap();
-        Config::load(Some(&file), vec![]).map_err(|error| error.to_string())
+        let config = Config::load(Some(&file), vec![]).map_err(|error| error.to_string())?;
+        config.check_callers().map(|()| config).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, fs, io, os::unix::fs::OpenOptionsExt as _, path
 const TENANT: &str = "demo";
 const ELSEWHERE: &str = "elsewhere";
 const AGENT: &str = "demo-agent";
+const FOREIGN_AGENT: &str = "private-agent";
 const TASKS: [&str; 3] = ["demo-research", "demo-report", "demo-triage"];
 
 /// Somebody of the demo.
@@ -63,7 +64,7 @@ impl Demo {
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
-        let foreign = stage.agent(&stage.stranger, AGENT).await?;
+        let foreign = stage.agent(&stage.stranger, FOREIGN_AGENT).await?;
         stage.task(&stage.stranger, &foreign, "private-affairs").await?;
 
         let mut tokens = Tokens::load(&config.data_dir)?;

@@ -22,6 +22,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    config.check_callers()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("configuration key `listen`: {}", config.listen))?;

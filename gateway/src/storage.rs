@@ -54,7 +54,11 @@ impl Storage {
         let binaries = cluster::binaries(config.postgres_bin_dir.as_deref());
         match (config.storage, &config.database_url, binaries) {
             (StorageChoice::Auto | StorageChoice::Url, Some(url), _) => {
-                let options = PgConnectOptions::from_str(url.expose_secret())
+                let url = url.expose_secret();
+                // sqlx takes whatever scheme there is.
+                let ours = url.starts_with("postgres://") || url.starts_with("postgresql://");
+                anyhow::ensure!(ours, "configuration key `database_url` is not a PostgreSQL URL");
+                let options = PgConnectOptions::from_str(url)
                     .context("configuration key `database_url` is not a PostgreSQL URL")?;
                 Self::postgres(config, options, "postgres", None).await
             }

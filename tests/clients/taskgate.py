@@ -38,7 +38,7 @@ def create_task(**fields) -> dict:
 
 def create_agent(**fields) -> dict:
     """A new agent of the caller's. A dict with id and name."""
-    fields = {"name": f"client-{uuid.uuid4().hex[:12]}", "description": "an outside client's", **fields}
+    fields = {"name": f"client-{uuid.uuid4().hex[:12]}", "description": "an outside client's", "acpType": "ASYNC", **fields}
     return graphql(CREATE_AGENT, {"input": fields})["createAgent"]
 
 

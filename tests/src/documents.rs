@@ -18,3 +18,15 @@ pub const TASK: &str = "query($id: ID!) { task(id: $id) { id name status } }";
 pub const TASK_BY_NAME: &str = "query($name: String!) { task(name: $name) { id name status } }";
 /// Appends an event to a task.
 pub const APPEND_EVENT: &str = "mutation($input: AppendEventInput!) { appendEvent(input: $input) { id } }";
+/// Makes a task and shows what a test wants to know of it.
+pub const MAKE_TASK: &str =
+    "mutation($input: CreateTaskInput!) { createTask(input: $input) { id name trackers { id } agents { name } } }";
+/// Makes a task known to an editor and a viewer, and gives it an event and a checkpoint.
+pub const FURNISH_TASK: &str = "mutation(
+    $id: ID!, $editor: String!, $viewer: String!, $event: AppendEventInput!, $checkpoint: PutCheckpointInput!
+) {
+    editor: shareTask(id: $id, principal: $editor, role: EDITOR) { id }
+    viewer: shareTask(id: $id, principal: $viewer, role: VIEWER) { id }
+    appendEvent(input: $event) { id }
+    putCheckpoint(input: $checkpoint) { checkpointId }
+}";

@@ -134,18 +134,25 @@ impl World {
 
     /// A task with one of everything, which the editor and the viewer know.
     pub async fn things(&self) -> Things {
-        let task = self.task().await;
-        let (seen, agent) =
-            (self.see(&task).await, self.owner.get(&format!("/agents/{}", self.agent)).await.expect(200));
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let input = json!({ "agentId": self.agent, "name": nobody() });
+        let made = self.owner.gql(documents::MAKE_TASK, json!({ "input": input })).await.data()["createTask"].clone();
+        let variables = json!({
+            "id": made["id"],
+            "editor": self.server.editor().principal,
+            "viewer": self.server.viewer().principal,
+            "event": { "taskId": made["id"], "agentId": self.agent, "content": { "type": "data", "data": {} } },
+            "checkpoint": { "threadId": made["id"], "checkpointId": nobody(), "checkpoint": { "channel_versions": {} } },
+        });
+        let furnished = self.owner.gql(documents::FURNISH_TASK, variables).await.data();
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {made} {furnished}")).to_owned();
         Things {
-            name: text(&seen["name"]),
-            tracker: self.tracker(&task).await,
-            event: self.event(&task).await,
-            checkpoint: self.checkpoint(&task).await,
+            task: text(&made["id"]),
+            name: text(&made["name"]),
+            tracker: text(&made["trackers"][0]["id"]),
+            event: text(&furnished["appendEvent"]["id"]),
+            checkpoint: text(&furnished["putCheckpoint"]["checkpointId"]),
             agent: self.agent.clone(),
-            agent_name: text(&agent["name"]),
-            task,
+            agent_name: text(&made["agents"][0]["name"]),
         }
     }
 

@@ -4,7 +4,6 @@ Exits with 1 unless every check passes.
 """
 
 import json
-import os
 import pathlib
 import sys
 import traceback
@@ -41,9 +40,9 @@ def tracker_of(task):
     return client.tracker.list(task_id=task["id"])[0]
 
 
-def put(task, checkpoint, **more):
-    more = {"checkpoint": {"id": checkpoint, "channel_versions": {}}, "metadata": {"step": 1}, **more}
-    return client.checkpoints.put(thread_id=task["id"], checkpoint_id=checkpoint, **more)
+def put(task, name, **more):
+    more = {"checkpoint": {"id": name, "channel_versions": {}}, "metadata": {"step": 1}, **more}
+    return client.checkpoints.put(thread_id=task["id"], checkpoint_id=name, **more)
 
 
 def write(index, blob, node="n"):
@@ -75,7 +74,7 @@ def tasks_by_id_and_by_name_are_the_same():
     made = create_task(params={"k": [1, None, {"z": "é"}]}, taskMetadata={"m": 1})
     found = client.tasks.retrieve(made["id"])
     assert found.params == {"k": [1, None, {"z": "é"}]} and found.task_metadata == {"m": 1} and found.status == "RUNNING"
-    assert found.agents is None and client.tasks.retrieve_by_name(made["name"]) == found
+    assert found.agents is None and client.tasks.retrieve_by_name(made["name"]).to_dict() == found.to_dict()
     assert [agent.id for agent in client.tasks.retrieve(made["id"], relationships=["agents"]).agents] == [AGENT_ID]
 
 
@@ -255,10 +254,7 @@ def errors_have_the_bodies_of_agentex():
 
 
 failed = 0
-only = os.environ.get("ONLY", "")
 for function in CHECKS:
-    if only not in function.__name__:
-        continue
     try:
         function()
         print("ok    ", function.__name__)

@@ -46,9 +46,10 @@ pub const FIELDS: &[Operation] = &[
         gql("query($id: ID!) { agent(id: $id) { id name } }", json!({ "id": t.agent }))
     }),
     field("Query.agents", Needs::List, |_| gql("{ agents(first: 100) { nodes { id name } } }", json!({}))),
+    field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
-        gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another" } }))
+        gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))
     }),
     field("Mutation.createTask", Needs::Agent("execute"), |t| {
         gql(documents::CREATE_TASK, json!({ "input": { "agentId": t.agent } }))

@@ -40,10 +40,6 @@ impl Table<'_> {
         }
     }
 
-    async fn fresh(world: &World) -> Things {
-        world.things().await
-    }
-
     async fn shared(world: &World) -> Things {
         let things = world.things().await;
         world.share(&things.task, &world.server.stranger(), "EDITOR").await;
@@ -56,7 +52,11 @@ impl Table<'_> {
         let answer = operation.send(&caller, things).await;
         let word = operation.outcome(&answer, things).word();
         if word == "yes" && !operation.only_reads() {
-            (self.things, self.shared) = (Self::fresh(self.world).await, Self::shared(self.world).await);
+            if part == "guest" {
+                self.shared = Self::shared(self.world).await;
+            } else {
+                self.things = self.world.things().await;
+            }
         }
         word
     }
@@ -73,7 +73,7 @@ fn row(head: &str, cells: &[impl std::fmt::Display]) -> String {
 
 async fn table(policy: &str) -> String {
     let world = World::with(Settings::default().with("TASKGATE_DENIALS", policy), Storage::Url).await;
-    let mut table = Table { things: Table::fresh(&world).await, shared: Table::shared(&world).await, world: &world };
+    let mut table = Table { things: world.things().await, shared: Table::shared(&world).await, world: &world };
     let mut operations: Vec<_> = operations::all().collect();
     operations.sort_by_key(|operation| (operation.needs, operation.is_graphql()));
     let mut text = format!("\n## denials = {policy}\n");

@@ -16,8 +16,10 @@ pub enum Needs {
     TaskAndAgent(&'static str),
     /// An action on the caller's own tenant.
     Tenant(&'static str),
-    /// To be known at all; the list then holds what the caller may see.
+    /// To be known; the list then holds what the caller may see.
     List,
+    /// To be known.
+    Known,
 }
 
 impl Needs {
@@ -29,6 +31,7 @@ impl Needs {
             Self::TaskAndAgent(action) => format!("task {action}, agent read"),
             Self::Tenant(action) => format!("tenant {action}"),
             Self::List => "lists".to_owned(),
+            Self::Known => "the caller".to_owned(),
         }
     }
 }
@@ -100,7 +103,7 @@ impl Operation {
     pub fn outcome(&self, answer: &Answer, things: &Things) -> Outcome {
         let odd = || Outcome::Odd(format!("{}: {} {}", self.name, answer.status, answer.text()));
         let code = answer.rest_code().map(str::to_owned);
-        let codes = if self.is_graphql() && answer.status == 200 { answer.codes() } else { code.into_iter().collect() };
+        let codes = if self.is_graphql() { answer.codes() } else { code.into_iter().collect() };
         match codes.first().map(String::as_str) {
             None if matches!(answer.status, 200 | 204) => {
                 let shows = [&things.task, &things.agent].into_iter().any(|id| answer.text().contains(id.as_str()));
@@ -125,7 +128,10 @@ impl Operation {
 
     /// Whether it leaves things as they are when it is done.
     pub fn only_reads(&self) -> bool {
-        matches!(self.needs, Needs::List | Needs::Task("read") | Needs::Agent("read") | Needs::TaskAndAgent("read"))
+        matches!(
+            self.needs,
+            Needs::List | Needs::Known | Needs::Task("read") | Needs::Agent("read") | Needs::TaskAndAgent("read")
+        )
     }
 }
 
@@ -141,6 +147,7 @@ pub fn may(part: &str, needs: Needs) -> bool {
         Needs::TaskAndAgent(action) => may(part, Needs::Task(action)) && may(part, Needs::Agent("read")),
         // The stranger makes things in their own tenant; an agent's credential is no member of one.
         Needs::Tenant("create") => people(&["owner", "editor", "viewer", "operator", "stranger", "guest"]),
+        Needs::Known => part != "anonymous",
         Needs::Task(action) | Needs::Agent(action) | Needs::Tenant(action) => panic!("no such action: {action}"),
     }
 }
@@ -150,14 +157,14 @@ pub fn expected(part: &str, needs: Needs, split: bool) -> Outcome {
     let sees = match needs {
         Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) => may(part, Needs::Task("read")),
         // The caller's own tenant: a caller who is no member of it does not see it.
-        Needs::Tenant(_) | Needs::List => false,
+        Needs::Tenant(_) | Needs::List | Needs::Known => false,
     };
     match needs {
         _ if part == "anonymous" => Outcome::Unauthenticated,
         _ if may(part, needs) => Outcome::Done,
         Needs::List => Outcome::Empty,
         Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) if split && sees => Outcome::Forbidden,
-        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) | Needs::Tenant(_) => Outcome::Hidden,
+        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) | Needs::Tenant(_) | Needs::Known => Outcome::Hidden,
     }
 }
 

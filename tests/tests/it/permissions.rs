@@ -143,7 +143,7 @@ async fn p7_agents_follow_one_rule_by_id_and_by_name() {
         assert_eq!(by_id, by_name, "{}", caller.name);
         assert!(by_id.get("acp_url").is_none(), "where it listens is not everybody's to know");
     }
-    let secret = json!({ "input": { "name": "p7-secret", "description": "nobody else's" } });
+    let secret = json!({ "input": { "name": "p7-secret", "description": "nobody else's", "acpType": "ASYNC" } });
     let made = world.owner.gql(documents::CREATE_AGENT, secret).await.data();
     let id = made["createAgent"]["id"].as_str().unwrap().to_owned();
     for caller in [world.server.viewer(), world.server.stranger()] {

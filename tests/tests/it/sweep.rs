@@ -164,11 +164,12 @@ async fn every_query_and_mutation_is_swept() {
 fn every_field_that_needs_more_than_reading_is_swept() {
     let (sdl, mut object, mut fields) = (sdl(), String::new(), BTreeSet::new());
     for line in sdl.lines() {
-        if let Some(rest) = line.strip_prefix("type ") {
+        if !line.starts_with(' ') {
+            let rest = line.strip_prefix("type ").unwrap_or_default();
             object = rest.split([' ', '{']).next().unwrap().to_owned();
         }
         let needs_more = line.contains("@requires(") && !line.contains("action: READ");
-        if needs_more && !matches!(object.as_str(), "Query" | "Mutation") {
+        if needs_more && !matches!(object.as_str(), "" | "Query" | "Mutation") {
             let field = line.trim().split(['(', ':']).next().unwrap();
             fields.insert(format!("{object}.{field}"));
         }

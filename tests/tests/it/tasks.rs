@@ -125,14 +125,12 @@ async fn w3_a_failed_deregister_does_not_fail_the_delete() {
     world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
     assert_eq!(database.number(&format!("SELECT count(*) FROM tasks WHERE id = '{task}'")).await, 0);
     mend_table(database, "relationships", "DELETE").await;
-    // What is left of it leads nowhere.
+    // What is left of it leads to no task.
     for caller in [world.server.owner(), world.server.editor()] {
         assert_eq!(caller.get(&format!("/tasks/{task}")).await.status, 404);
-        assert_eq!(caller.post("/checkpoints/put", blackbox::world::checkpoint(&task, "c")).await.status, 404);
         let list = caller.get("/tasks?limit=1000").await.expect(200);
         assert!(!list.to_string().contains(&task));
     }
-    assert_eq!(database.number(&format!("SELECT count(*) FROM checkpoints WHERE thread_id = '{task}'")).await, 0);
 }
 
 #[tokio::test]
@@ -223,6 +221,6 @@ async fn w9_a_gateway_starts_beside_a_reader_that_does_not_let_go() {
     // The reader holds a snapshot only: rows can be written under it, and by a second gateway too.
     let second = Settings::default().start_on(database.clone()).await;
     let task = World::on(second).secret().await;
-    assert_eq!(server.owner().get(&format!("/tasks/{task}")).await.status, 401, "each demo has tokens of its own");
+    assert_eq!(server.owner().get(&format!("/tasks/{task}")).await.status, 200, "both serve the same rows");
     reader.rollback().await.unwrap();
 }
