@@ -68,7 +68,7 @@ impl AgentStore for PgStore {
         let ids: Vec<_> = permits.iter().map(|permit| permit.id().as_str()).collect();
         let rows = agents!(
             "SELECT",
-            "FROM agents AS item WHERE item.id = ANY($1) AND item.status <> 'DELETED'",
+            "FROM agents AS item WHERE item.id = ANY((SELECT $1::text[])::text[]) AND item.status <> 'DELETED'",
             &ids as &[&str]
         );
         let rows = rows.fetch_all(&self.pool).await.map_err(Fault::from)?;
@@ -128,7 +128,7 @@ impl AgentStore for PgStore {
         let ids: Vec<_> = tasks.iter().map(|permit| permit.id().as_str()).collect();
         let links = sqlx::query!(
             "SELECT link.task_id, link.agent_id FROM task_agents AS link JOIN agents AS agent ON agent.id = link.agent_id
-            WHERE link.task_id = ANY($1) AND agent.status <> 'DELETED' ORDER BY link.task_id, link.agent_id",
+            WHERE link.task_id = ANY((SELECT $1::text[])::text[]) AND agent.status <> 'DELETED' ORDER BY link.task_id, link.agent_id",
             &ids as &[&str]
         );
         let links = links.fetch_all(&self.pool).await.map_err(Fault::from)?;
