@@ -1,0 +1,155 @@
+//! The two dual writes, step by step.
+
+use crate::{Circuit, Event, Intent, IntentId, Ledger, LedgerError, Observer, Op, RetryPolicy, Stage};
+use authz::{Authorizer, EngineError, Registration, ResourceRef};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// What a store needs to persist a row and settle its intent in one commit. Such a commit fails when
+/// the intent is not open any more: the reconciler has taken the work over, and is undoing it.
+#[derive(Clone, Debug)]
+pub struct Settlement(IntentId);
+
+impl Settlement {
+    /// The intent to settle.
+    #[must_use]
+    pub const fn intent(&self) -> &IntentId {
+        &self.0
+    }
+}
+
+/// Why something was not made. Nothing of it is left, or the reconciler will see to it.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError<E> {
+    /// The ledger could not be written: nothing was begun.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The engine has been failing, and was not asked.
+    #[error("the authorization engine has been failing; try again in {retry_after:?}")]
+    CircuitOpen {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The engine did not register it.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// The row was not persisted. This is the error to tell, whatever became of the undoing.
+    #[error("the row was not persisted")]
+    Persist(E),
+}
+
+/// Why relationships were not removed, or not known to be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoveError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What has become of an intent whose relationships were removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    /// It is settled.
+    ForGood,
+    /// It is looked at once more.
+    ForNow,
+}
+
+/// Makes and ends things on both sides.
+pub struct DualWrite {
+    /// Where relationships are.
+    pub engine: Arc<dyn Authorizer>,
+    /// Where intents are.
+    pub ledger: Arc<dyn Ledger>,
+    /// How writes to the engine are retried.
+    pub retry: RetryPolicy,
+    /// When they are not even tried.
+    pub circuit: Circuit,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+    /// How long a maker has before the reconciler takes over: longer than any request may run.
+    pub patience: TimeDelta,
+}
+
+impl DualWrite {
+    /// Makes what `registration` registers: opens an intent, registers, and lets `persist` write the
+    /// row. Two commits and one engine call when all goes well.
+    pub async fn create<T, E, F>(
+        &self,
+        registration: &Registration,
+        deadline: Option<Instant>,
+        persist: impl FnOnce(Settlement) -> F,
+    ) -> Result<T, CreateError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.circuit.admit().map_err(|retry_after| CreateError::CircuitOpen { retry_after })?;
+        let now = Utc::now();
+        let intent = Intent::register(registration, now, now + self.patience);
+        self.ledger.open(&intent).await?;
+        if let Err(error) = self.register(registration, deadline).await {
+            self.undo(&intent).await;
+            return Err(CreateError::Engine(error));
+        }
+        match persist(Settlement(intent.id.clone())).await {
+            Ok(made) => Ok(made),
+            Err(error) => {
+                self.undo(&intent).await;
+                Err(CreateError::Persist(error))
+            }
+        }
+    }
+
+    /// The intent to end `resource`, made at `made_at`, for the store to open in the commit that
+    /// removes the row.
+    #[must_use]
+    pub fn ending(&self, resource: ResourceRef, made_at: DateTime<Utc>) -> Intent {
+        let now = Utc::now();
+        Intent::deregister(resource, now - made_at < self.patience, now, now + self.patience)
+    }
+
+    /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished now
+    /// is the reconciler's: the ending itself has happened.
+    pub async fn finish(&self, ended: &Intent) {
+        if let Err(error) = self.remove(ended, self.patience).await {
+            tracing::warn!(%error, intent = %ended.id, "an ending is finished late");
+        }
+    }
+
+    /// Takes back what may have been registered. What cannot be taken back now is the reconciler's.
+    async fn undo(&self, intent: &Intent) {
+        // Only an intent that is still open is undone: one that is gone was settled by a commit whose
+        // answer was lost, and its row stands.
+        let undone = match self.ledger.close(&intent.id).await {
+            Ok(false) => return,
+            Ok(true) => self.remove(intent, self.patience).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = undone {
+            tracing::warn!(%error, intent = %intent.id, "a making is undone late");
+        }
+    }
+
+    /// Removes the relationships of an intent that is not open. Then it is settled, or put off by
+    /// `grace` for another look; which of the two.
+    pub(crate) async fn remove(&self, intent: &Intent, grace: TimeDelta) -> Result<Removed, RemoveError> {
+        let observe = |event: Event| self.observer.observe(Op::Deregister, intent.resource.kind, event);
+        self.retry.run(None, observe, || self.engine.deregister(&intent.resource)).await?;
+        if intent.needs_another_look() {
+            self.ledger.postpone(&intent.id, Stage::Undone, Utc::now() + grace).await?;
+            return Ok(Removed::ForNow);
+        }
+        self.ledger.settle(&intent.id).await?;
+        Ok(Removed::ForGood)
+    }
+
+    async fn register(&self, registration: &Registration, deadline: Option<Instant>) -> Result<(), EngineError> {
+        let kind = registration.resource.kind;
+        let observe = |event: Event| self.observer.observe(Op::Register, kind, event);
+        let written = self.retry.run(deadline, observe, || self.engine.register(registration)).await;
+        self.circuit.learn(!written.as_ref().is_err_and(EngineError::is_transient));
+        written
+    }
+}
