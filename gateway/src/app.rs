@@ -3,8 +3,9 @@
 use agents::AgentStore;
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
-use conversations::EventStore;
+use conversations::{EventStore, MessageStore, StateStore};
 use identity::{AuthContext, Resolver};
+use serde::Deserialize;
 use std::{ops::Deref, sync::Arc};
 use tasks::TaskStore;
 use trackers::TrackerStore;
@@ -22,10 +23,15 @@ pub struct Stores {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Events.
     pub events: Arc<dyn EventStore>,
+    /// Messages.
+    pub messages: Arc<dyn MessageStore>,
+    /// States.
+    pub states: Arc<dyn StateStore>,
 }
 
 /// Bounds on what one request may ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest request body, in bytes.
     pub body_bytes: usize,

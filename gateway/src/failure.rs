@@ -3,7 +3,7 @@
 //! Messages speak to the caller and name nothing of what lies behind the gateway; causes go to the
 //! log, where the failure is answered.
 
-use authz::{Denial, Refusal};
+use authz::{By, Denial, Refusal, Requested};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -31,6 +31,8 @@ pub enum Code {
     AlreadyExists,
     /// The body is too large.
     PayloadTooLarge,
+    /// The body is of a kind that is not read.
+    UnsupportedMediaType,
     /// Something behind the gateway cannot be reached. Trying again may help.
     Unavailable,
     /// A fault of the gateway's own.
@@ -49,6 +51,7 @@ impl Code {
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -65,6 +68,7 @@ impl Code {
             Self::FailedPrecondition => StatusCode::BAD_REQUEST,
             Self::AlreadyExists => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -95,6 +99,9 @@ pub enum Failure {
         /// The largest body, in bytes.
         limit: usize,
     },
+    /// The body is of a kind that is not read.
+    #[error("the request body must be JSON: `application/json`")]
+    UnsupportedMediaType,
     /// Something behind the gateway cannot be reached.
     #[error("the service is temporarily unavailable; try again shortly")]
     Unavailable(#[source] Cause),
@@ -127,6 +134,7 @@ impl Failure {
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::AlreadyExists(_) => Code::AlreadyExists,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
+            Self::UnsupportedMediaType => Code::UnsupportedMediaType,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
@@ -142,7 +150,8 @@ impl Failure {
             | Self::Invalid(_)
             | Self::Precondition(_)
             | Self::AlreadyExists(_)
-            | Self::TooLarge { .. } => {}
+            | Self::TooLarge { .. }
+            | Self::UnsupportedMediaType => {}
         }
     }
 }
@@ -172,6 +181,7 @@ impl IntoResponse for Failure {
             | Code::FailedPrecondition
             | Code::AlreadyExists
             | Code::PayloadTooLarge
+            | Code::UnsupportedMediaType
             | Code::Unavailable
             | Code::Internal => json!({ "message": message, "code": status.as_u16(), "data": null }),
         };
@@ -248,6 +258,10 @@ impl From<conversations::StoreError> for Failure {
         use conversations::StoreError as E;
         match error {
             E::NoSuchParent => Self::Precondition(error.to_string()),
+            E::NoSuchMessage { id } => {
+                Self::Denied(Denial::Hidden { requested: Requested { by: By::Id, text: id.into() } })
+            }
+            E::StateExists => Self::AlreadyExists(error.to_string()),
             E::Unstorable => Self::Invalid(error.to_string()),
             E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
         }

@@ -6,8 +6,16 @@
 
 pub mod app;
 pub mod caller;
+pub mod cluster;
+pub mod config;
+pub mod demo;
 pub mod failure;
+pub mod graphql;
+pub mod health;
 pub mod lifecycle;
+pub mod rest;
+pub mod serve;
+pub mod storage;
 
 pub use app::{App, Limits, Parts, Stores};
 pub use caller::Caller;

@@ -37,6 +37,9 @@ pub async fn create_task(
     draft: TaskDraft,
 ) -> Result<Task, Failure> {
     let permit = gate.permit::<_, Execute>(agent).await?;
+    if draft.name.as_ref().is_some_and(|name| name.len() > tasks::NAME_BYTES) {
+        return Err(Failure::invalid(format!("name: must be at most {} bytes", tasks::NAME_BYTES)));
+    }
     let new = NewTask {
         id: TaskId::new(new_id()),
         tracker_id: new_id(),

@@ -1,3 +1,147 @@
 //! The `taskgate` program.
 
-fn main() {}
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use figment::value::Value;
+use gateway::{
+    config::{Config, Denials, LogFormat, StorageChoice},
+    graphql, rest, serve,
+};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The task control plane: tasks, trackers and checkpoints of many tenants, behind one authorization gate.
+///
+/// With nothing configured it serves on 127.0.0.1:8080, keeps its rows in a private PostgreSQL cluster
+/// under ./.taskgate (in memory when PostgreSQL is not installed), and makes a demo tenant whose
+/// tokens it prints. Every key can be set in taskgate.toml, as TASKGATE_KEY in the environment
+/// (TASKGATE_LIMITS__BODY_BYTES for a key of a section), or by a flag here; flags win.
+#[derive(Parser)]
+#[expect(clippy::doc_markdown, reason = "this text is shown by `--help`")]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default).
+    Serve,
+    /// Bring the configured database's schema up to date, and exit.
+    Migrate,
+    /// Print the GraphQL schema.
+    Sdl,
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "this text is shown by `--help`")]
+struct Flags {
+    /// The configuration file [env: TASKGATE_CONFIG] [default: taskgate.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
+    /// Where a private cluster and the demo's tokens live [default: .taskgate]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where rows are kept [default: auto]
+    #[arg(long, global = true, value_enum)]
+    storage: Option<StorageChoice>,
+    /// Whether to make the demo tenant [default: when no database URL is set]
+    #[arg(long, global = true, value_name = "BOOL")]
+    demo: Option<bool>,
+    /// Where to write the demo's addresses and tokens, once they can be used
+    #[arg(long, global = true, value_name = "FILE")]
+    demo_file: Option<PathBuf>,
+    /// What callers are told who may see a thing but not do this to it [default: hide]
+    #[arg(long, global = true, value_enum)]
+    denials: Option<Denials>,
+    /// How the log is written [default: pretty]
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<LogFormat>,
+    /// What is logged, as tracing directives [default: info]
+    #[arg(long, global = true, value_name = "DIRECTIVES")]
+    log_filter: Option<String>,
+}
+
+impl Flags {
+    fn load(self) -> anyhow::Result<Config> {
+        let file = self.config.or_else(|| std::env::var_os("TASKGATE_CONFIG").map(PathBuf::from));
+        let path = |path: PathBuf| Value::from(path.to_string_lossy().into_owned());
+        let flags = [
+            ("listen", self.listen.map(|listen| listen.to_string().into())),
+            ("data_dir", self.data_dir.map(path)),
+            ("storage", self.storage.map(word)),
+            ("demo", self.demo.map(Value::from)),
+            ("demo_file", self.demo_file.map(path)),
+            ("denials", self.denials.map(word)),
+            ("log_format", self.log_format.map(word)),
+            ("log_filter", self.log_filter.map(Value::from)),
+        ];
+        Config::load(file.as_deref(), flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+    }
+}
+
+/// The word a value has on the command line, which is also its word in the file.
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over options")]
+fn word(value: impl clap::ValueEnum) -> Value {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default().into()
+}
+
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There may be no log yet, and a start-up error is for whoever started it.
+            drop(writeln!(std::io::stderr(), "taskgate: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Sdl => print(&graphql::sdl()),
+        Command::Openapi => print(&rest::openapi().to_pretty_json()?),
+        Command::Serve => run(cli.flags, serve::serve),
+        Command::Migrate => run(cli.flags, serve::migrate),
+    }
+}
+
+fn run<F: Future<Output = anyhow::Result<()>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<()> {
+    let config = flags.load()?;
+    start_log(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(job(config))
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter: EnvFilter = config.log_filter.parse().context("configuration key `log_filter`")?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log_format {
+        LogFormat::Pretty => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}

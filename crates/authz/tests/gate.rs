@@ -1,5 +1,7 @@
 //! The gate's truth table: what the engine answers × whether the target has an id × the policy.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by stopping")]
+
 use authz::{
     Action, ActionSet, Agent, Authorizer, By, Check, Decision, Denial, DenialPolicy, EngineError, Extent, Gate,
     Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship, ResourceRef, Target,

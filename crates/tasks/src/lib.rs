@@ -19,6 +19,9 @@ pub type TaskId = Id<authz::Task>;
 /// The status reason of a new task, as in agentex.
 pub const CREATED: &str = "Task created, forwarding to ACP server";
 
+/// The longest name, in bytes: a name must fit an index.
+pub const NAME_BYTES: usize = 1024;
+
 /// A task.
 #[derive(Clone)]
 pub struct Task {
@@ -67,6 +70,7 @@ pub struct NewTask {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     /// Keys to set in `params`, at the top level. Params that are null are taken as an empty object.
+    /// Setting no keys changes nothing, so null params stay null.
     pub merge_params: Option<Map<String, Value>>,
     /// The metadata to replace the old one with.
     pub metadata: Option<Map<String, Value>>,

@@ -143,7 +143,8 @@ pub trait TrackerStore: Send + Sync {
     ///
     /// The event must belong to the tracker's task and agent, and must not come before the one the
     /// cursor stands on; the same event is fine. A cursor whose event is gone accepts any event of
-    /// its task and agent. On refusal nothing changes. Concurrent commits are taken in turn.
+    /// its task and agent. On refusal nothing changes. A commit that changes nothing leaves
+    /// `updated_at` alone. Concurrent commits are taken in turn.
     async fn commit(
         &self,
         task: &Permit<Task, Execute>,

@@ -1,0 +1,156 @@
+//! The graph in memory: for a deployment that keeps nothing, and for tests.
+
+use crate::{Standing, is_gated};
+use async_trait::async_trait;
+use authz::{
+    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind, Registration,
+    Relation, Relationship, ResourceRef, Role,
+    schema::{self, INSIDE},
+};
+use enumset::EnumSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+/// An engine whose relationships live in this process. Clones share them.
+#[derive(Clone, Default)]
+pub struct MemoryGraph {
+    edges: Arc<RwLock<Edges>>,
+}
+
+/// A subject of a relationship: a principal or a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Subject {
+    kind: Arc<str>,
+    id: Arc<str>,
+}
+
+impl Subject {
+    fn of(principal: &Principal) -> Self {
+        Self { kind: principal.kind().as_str().into(), id: principal.id().into() }
+    }
+
+    fn to_principal(&self) -> Option<Principal> {
+        Some(Principal::new(PrincipalKind::from_word(&self.kind)?, Arc::clone(&self.id)))
+    }
+}
+
+/// The relationships: by resource, then by subject.
+#[derive(Default)]
+struct Edges(HashMap<ResourceRef, HashMap<Subject, EnumSet<Relation>>>);
+
+impl Edges {
+    fn add(&mut self, edge: Relationship) {
+        let subject = Subject { kind: edge.subject_kind, id: edge.subject_id };
+        self.0.entry(edge.resource).or_default().entry(subject).or_default().insert(edge.relation);
+    }
+
+    fn remove(&mut self, edge: &Relationship) {
+        let Some(subjects) = self.0.get_mut(&edge.resource) else { return };
+        let subject = Subject { kind: Arc::clone(&edge.subject_kind), id: Arc::clone(&edge.subject_id) };
+        if let Some(held) = subjects.get_mut(&subject) {
+            held.remove(edge.relation);
+        }
+        subjects.retain(|_, held| !held.is_empty());
+        if subjects.is_empty() {
+            self.0.remove(&edge.resource);
+        }
+    }
+
+    fn held(&self, subject: &Subject, resource: &ResourceRef) -> EnumSet<Relation> {
+        self.0.get(resource).and_then(|subjects| subjects.get(subject)).copied().unwrap_or_default()
+    }
+
+    fn is_inside(&self, subject: &Subject, resource: &ResourceRef) -> bool {
+        let Some(subjects) = self.0.get(resource) else { return false };
+        let is_home = |home: &Subject, held: &EnumSet<Relation>| {
+            held.contains(Relation::Tenant) && *home.kind == *Kind::Tenant.as_str()
+        };
+        let homes = subjects.iter().filter(|(home, held)| is_home(home, held));
+        let mut tenants = homes.map(|(home, _)| ResourceRef { kind: Kind::Tenant, id: Arc::clone(&home.id) });
+        tenants.any(|tenant| INSIDE.iter().any(|relation| self.held(subject, &tenant).contains(*relation)))
+    }
+
+    fn decide(&self, subject: &Subject, check: &Check) -> Decision {
+        let held = self.held(subject, &check.resource);
+        let inside = !held.is_empty() && is_gated(check) && self.is_inside(subject, &check.resource);
+        Standing { held, inside }.decide(check)
+    }
+
+    fn holders(&self, resource: &ResourceRef) -> Vec<Holder> {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        let roles = subjects.filter_map(|(subject, held)| Some((subject.to_principal()?, *held)));
+        let holders = roles.flat_map(|(principal, held)| {
+            let roles = held.iter().filter_map(Role::from_relation);
+            roles.map(move |role| Holder { principal: principal.clone(), role })
+        });
+        holders.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+impl MemoryGraph {
+    /// An engine that has heard of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // Nothing panics while it holds the lock half way through a change, so a poisoned lock is whole.
+    fn read(&self) -> RwLockReadGuard<'_, Edges> {
+        self.edges.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Edges> {
+        self.edges.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Authorizer for MemoryGraph {
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        let (edges, subject) = (self.read(), Subject::of(principal));
+        Ok(checks.iter().map(|check| edges.decide(&subject, check)).collect())
+    }
+
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+        if schema::rule(kind, action).is_none() {
+            return Ok(Extent::Ids(Arc::default()));
+        }
+        let (graph, subject) = (self.clone(), Subject::of(principal));
+        Ok(Extent::Where(Arc::new(move |id| {
+            let check = Check { resource: ResourceRef { kind, id: id.into() }, actions: action.into() };
+            graph.read().decide(&subject, &check).allowed.contains(action)
+        })))
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.grant(&registration.relationships()).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        self.write().0.remove(resource);
+        Ok(())
+    }
+
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let mut edges = self.write();
+        for edge in relationships {
+            edges.add(edge.clone());
+        }
+        Ok(())
+    }
+
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let mut edges = self.write();
+        for edge in relationships {
+            edges.remove(edge);
+        }
+        Ok(())
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        let edges = self.read();
+        Ok(resources.iter().map(|resource| edges.holders(resource)).collect())
+    }
+}

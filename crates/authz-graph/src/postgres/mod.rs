@@ -1,0 +1,154 @@
+//! The graph in PostgreSQL, in the table `relationships`, beside the rows it protects.
+
+mod check;
+mod columns;
+
+use crate::coalesce::{Coalescer, Limits, Question, Unanswered};
+use async_trait::async_trait;
+use authz::{
+    Action, Authorizer, Beside, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
+    Registration, Relation, Relationship, ResourceRef, Role, schema,
+};
+use columns::{Columns, storable};
+use futures::FutureExt as _;
+use sqlx::PgPool;
+use std::sync::Arc;
+
+/// An engine whose relationships live beside the rows. Checks of concurrent callers share statements.
+pub struct GraphEngine {
+    pool: PgPool,
+    checks: Coalescer<Asked, Vec<Decision>, sqlx::Error>,
+}
+
+/// Two statements at a time keep the database busy while answers are being read; more than that many
+/// checks in one statement would make the others on it wait.
+const LIMITS: Limits = Limits { flights: 2, room: 512 };
+
+/// What one caller asked.
+struct Asked {
+    principal: Principal,
+    checks: Vec<Check>,
+}
+
+impl Question for Asked {
+    fn size(&self) -> usize {
+        self.checks.len()
+    }
+}
+
+impl GraphEngine {
+    /// An engine on a database that has been migrated.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        let checking = pool.clone();
+        let checks = Coalescer::new(LIMITS, move |asked: Vec<Asked>| {
+            let pool = checking.clone();
+            async move { check::decide(&pool, &asked).await }.boxed()
+        });
+        Self { pool, checks }
+    }
+}
+
+#[async_trait]
+impl Authorizer for GraphEngine {
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        if checks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = Asked { principal: principal.clone(), checks: checks.to_vec() };
+        self.checks.ask(asked).await.map_err(|unanswered| match unanswered {
+            Unanswered::Failed(error) => EngineError::Unavailable(Box::new(error)),
+            Unanswered::Lost => EngineError::Unavailable("the question was lost".into()),
+        })
+    }
+
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+        let Some(rule) = schema::rule(kind, action) else { return Ok(Extent::Ids(Arc::default())) };
+        let (free, gated) = (rule.free.to_vec(), rule.gated.to_vec());
+        Ok(Extent::Beside(Beside { principal: principal.clone(), free, gated }))
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.grant(&registration.relationships()).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        let (kind, id) = (resource.kind.as_str(), &*resource.id);
+        let delete = sqlx::query!("DELETE FROM relationships WHERE resource_kind = $1 AND resource_id = $2", kind, id);
+        delete.execute(&self.pool).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let edges = Columns::of_relationships(relationships);
+        let insert = sqlx::query!(
+            "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+             ON CONFLICT DO NOTHING",
+            &edges.resource_kinds as &[&str],
+            &edges.resource_ids as &[&str],
+            &edges.relations as &[&str],
+            &edges.subject_kinds as &[&str],
+            &edges.subject_ids as &[&str],
+        );
+        insert.execute(&self.pool).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let edges = Columns::of_relationships(relationships);
+        let delete = sqlx::query!(
+            "DELETE FROM relationships r
+             USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+                AS gone (resource_kind, resource_id, relation, subject_kind, subject_id)
+             WHERE r.resource_kind = gone.resource_kind AND r.resource_id = gone.resource_id
+               AND r.relation = gone.relation
+               AND r.subject_kind = gone.subject_kind AND r.subject_id = gone.subject_id",
+            &edges.resource_kinds as &[&str],
+            &edges.resource_ids as &[&str],
+            &edges.relations as &[&str],
+            &edges.subject_kinds as &[&str],
+            &edges.subject_ids as &[&str],
+        );
+        delete.execute(&self.pool).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        let kinds: Vec<_> = resources.iter().map(|resource| resource.kind.as_str()).collect();
+        let ids: Vec<_> = resources.iter().map(|resource| storable(&resource.id)).collect();
+        let roles: Vec<_> = [Role::Owner, Role::Editor, Role::Viewer].map(|role| role.relation().as_str()).into();
+        let select = sqlx::query!(
+            r#"SELECT asked.place AS "place!", r.relation, r.subject_kind, r.subject_id
+               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, id, place)
+               JOIN relationships r ON r.resource_kind = asked.kind AND r.resource_id = asked.id
+               WHERE r.relation = ANY($3)"#,
+            &kinds as &[&str],
+            &ids as &[&str],
+            &roles as &[&str],
+        );
+        let mut holders = vec![Vec::new(); resources.len()];
+        for row in select.fetch_all(&self.pool).await.map_err(unavailable)? {
+            let kind = PrincipalKind::from_word(&row.subject_kind);
+            let role = Relation::from_word(&row.relation).and_then(Role::from_relation);
+            if let (Some(at), Some(kind), Some(role)) =
+                (place(row.place).and_then(|place| holders.get_mut(place)), kind, role)
+            {
+                at.push(Holder { principal: Principal::new(kind, row.subject_id), role });
+            }
+        }
+        for of_one in &mut holders {
+            of_one.sort();
+        }
+        Ok(holders)
+    }
+}
+
+/// The place of a row whose ordinality, which counts from one, PostgreSQL answers.
+fn place(ordinality: i64) -> Option<usize> {
+    usize::try_from(ordinality).ok()?.checked_sub(1)
+}
+
+fn unavailable(error: sqlx::Error) -> EngineError {
+    EngineError::Unavailable(Box::new(error))
+}

@@ -1,0 +1,10 @@
+//! The suites, one module per port.
+
+pub mod agents;
+pub mod authorizer;
+pub mod checkpoints;
+pub mod events;
+pub mod messages;
+pub mod states;
+pub mod tasks;
+pub mod trackers;

@@ -1,0 +1,28 @@
+//! Every store suite on the store in memory, with the engine in memory.
+
+use authz_graph::MemoryGraph;
+use conformance::World;
+use futures::FutureExt as _;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+use store_memory::MemoryStore;
+
+fn world() -> Ready<World> {
+    let store = Arc::new(MemoryStore::new());
+    let forgetting = Arc::clone(&store);
+    let forget_event = Box::new(move |id: String| {
+        let store = Arc::clone(&forgetting);
+        async move { store.forget_event(&id) }.boxed()
+    });
+    ready(World::new(Arc::new(MemoryGraph::new()), store, forget_event))
+}
+
+conformance::agents!(world);
+conformance::tasks!(world);
+conformance::trackers!(world);
+conformance::checkpoints!(world);
+conformance::events!(world);
+conformance::messages!(world);
+conformance::states!(world);

@@ -1,0 +1,76 @@
+//! Which resources a principal holds, as SQL over the relationships that stand beside the rows.
+//!
+//! Relationships are collated by byte and rows by the database, and an index serves only comparisons
+//! under its own collation. So [`held`] hands out ids under the rows' collation, to find rows by, and
+//! [`is_held`] compares by byte, to find relationships by.
+
+use authz::{Beside, Kind, Principal, Relation, schema::INSIDE};
+use sqlx::{Postgres, QueryBuilder};
+
+/// A statement under construction.
+pub(crate) type Sql = QueryBuilder<Postgres>;
+
+/// Writes a query for the ids of the resources of `kind` that `beside` finds. An id may come more than once.
+pub(crate) fn held(sql: &mut Sql, kind: Kind, beside: &Beside) {
+    sql.push("SELECT edge.resource_id COLLATE \"default\" AS id FROM relationships AS edge");
+    sql.push(" WHERE edge.resource_kind = '").push(kind).push("'");
+    subject(sql, "edge", &beside.principal);
+    sql.push(" AND (edge.relation = ").push(one_of(&beside.free));
+    if !beside.gated.is_empty() {
+        sql.push(" OR edge.relation = ").push(one_of(&beside.gated)).push(" AND ");
+        is_inside(sql, kind, "edge.resource_id", &beside.principal);
+    }
+    sql.push(")");
+}
+
+/// Writes whether `beside` finds the resource of `kind` whose id is `id`, an expression over an outer row.
+pub(crate) fn is_held(sql: &mut Sql, kind: Kind, id: &str, beside: &Beside) {
+    sql.push("(");
+    is_related(sql, kind, id, &beside.free, &beside.principal);
+    if !beside.gated.is_empty() {
+        sql.push(" OR ");
+        is_related(sql, kind, id, &beside.gated, &beside.principal);
+        sql.push(" AND ");
+        is_inside(sql, kind, id, &beside.principal);
+    }
+    sql.push(")");
+}
+
+/// Writes whether `principal` has one of `relations` to the resource.
+///
+/// Each relation is a question of its own, in which every column of the relationship is given: whichever
+/// index the planner takes, it goes to one place in it. Asked for any of several, it might look through all
+/// that the principal holds, once for each row. `OFFSET 0` keeps it from turning the question around.
+fn is_related(sql: &mut Sql, kind: Kind, id: &str, relations: &[Relation], principal: &Principal) {
+    sql.push("(false");
+    // Most of what is held is held by the relations that the schema names last.
+    for relation in relations.iter().rev() {
+        sql.push(" OR EXISTS (SELECT FROM relationships AS edge WHERE edge.relation = '").push(relation.as_str());
+        sql.push("' AND edge.resource_kind = '").push(kind).push("' AND edge.resource_id = ").push(id);
+        sql.push(" COLLATE \"C\"");
+        subject(sql, "edge", principal);
+        sql.push(" OFFSET 0)");
+    }
+    sql.push(")");
+}
+
+/// Writes whether `principal` is inside the tenant of the resource.
+fn is_inside(sql: &mut Sql, kind: Kind, id: &str, principal: &Principal) {
+    sql.push(
+        "EXISTS (SELECT FROM relationships AS home WHERE home.relation = 'tenant' AND home.subject_kind = 'tenant'",
+    );
+    sql.push(" AND home.resource_kind = '").push(kind).push("' AND home.resource_id = ").push(id);
+    sql.push(" COLLATE \"C\" AND ");
+    is_related(sql, Kind::Tenant, "home.subject_id", INSIDE, principal);
+    sql.push(" OFFSET 0)");
+}
+
+fn subject(sql: &mut Sql, edge: &str, principal: &Principal) {
+    sql.push(" AND ").push(edge).push(".subject_kind = ").push_bind(principal.kind().as_str());
+    sql.push(" AND ").push(edge).push(".subject_id = ").push_bind(principal.id());
+}
+
+fn one_of(relations: &[Relation]) -> String {
+    let words: Vec<_> = relations.iter().map(|relation| relation.as_str()).collect();
+    format!("ANY ('{{{}}}')", words.join(","))
+}

@@ -1,0 +1,245 @@
+//! Lists for those who hold much, little, and far away: what the suites, with their handful of rows, do not
+//! reach. Which part of the statement answers depends on how much is held and where it stands, and the
+//! answer must not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/scratch.rs"]
+mod scratch;
+#[path = "support/server.rs"]
+mod server;
+
+use authz::{
+    Action, After, Authorizer, Beside, Check, Decision, DenialPolicy, Direction, EngineError, Extent, Gate, Holder, Id,
+    Kind, Principal, Registration, Relation, Relationship, ResourceRef, Scope, SortKey, Start, Task, Window,
+    action::Read,
+};
+use scratch::Scratch;
+use sqlx::{Executor, PgPool};
+use std::sync::Arc;
+use store_postgres::{PgStore, migrate};
+use tasks::{Order, Query, TaskStore};
+
+/// An engine that only answers where to look.
+struct Answering(Extent);
+
+#[async_trait::async_trait]
+impl Authorizer for Answering {
+    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        Ok(vec![Decision::default(); checks.len()])
+    }
+
+    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
+        Ok(self.0.clone())
+    }
+
+    async fn register(&self, _: &Registration) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn deregister(&self, _: &ResourceRef) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn grant(&self, _: &[Relationship]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        Ok(vec![Vec::new(); resources.len()])
+    }
+}
+
+async fn scope(principal: Principal, free: &[Relation], gated: &[Relation]) -> Scope<Task, Read> {
+    let beside = Beside { principal: principal.clone(), free: free.to_vec(), gated: gated.to_vec() };
+    let engine = Arc::new(Answering(Extent::Beside(beside)));
+    Gate::new(principal, Id::new("tenant"), engine, DenialPolicy::Hide).scope().await.unwrap()
+}
+
+const READERS: [Relation; 3] = [Relation::Viewer, Relation::Owner, Relation::ParentAgent];
+
+/// Eight thousand tasks, of which `all` holds all, `few` each hundredth, `old` the first 2,500 and `thin`
+/// those with a number that 3 divides. Names, statuses and times repeat, so that the id decides often.
+const TASKS: &str = "
+    INSERT INTO agents (id, name, description, status, tenant) VALUES
+        ('agent', 'busy', '', 'READY', 'tenant'), ('rare', 'rare', '', 'READY', 'tenant');
+    INSERT INTO tasks (id, name, status, created_at, updated_at, task_metadata, tenant)
+    SELECT 'task-' || n, 'name ' || n % 10,
+        CASE n % 3 WHEN 0 THEN 'RUNNING' WHEN 1 THEN 'FAILED' ELSE 'INTERRUPTED' END::taskstatus,
+        '2026-01-01'::timestamptz + n / 2 * interval '1 second', '2026-01-01'::timestamptz + n % 100 * interval '1 day',
+        jsonb_build_object('n', n, 'half', n % 2), 'tenant-' || n
+    FROM generate_series(1, 8000) AS n;
+    INSERT INTO task_agents SELECT id, CASE id WHEN 'task-77' THEN 'rare' ELSE 'agent' END FROM tasks;
+    INSERT INTO agent_task_tracker (id, agent_id, task_id, created_at, updated_at)
+    SELECT 'tracker-' || task.id, link.agent_id, task.id, task.created_at, task.updated_at
+    FROM tasks AS task JOIN task_agents AS link ON link.task_id = task.id;
+    INSERT INTO relationships
+    SELECT 'task', 'task-' || n, relation, 'user', holder FROM generate_series(1, 8000) AS n, (VALUES
+        ('all', 'owner', 1, 8000), ('all', 'viewer', 4, 8000), ('few', 'viewer', 100, 8000), ('old', 'owner', 1, 2500),
+        ('thin', 'viewer', 3, 8000)
+    ) AS held (holder, relation, each, last) WHERE n % each = 0 AND n <= last;";
+
+async fn tasks() -> (Scratch, PgPool, PgStore) {
+    let scratch = Scratch::new().await;
+    let pool = scratch.pool().await;
+    migrate(&pool).await.unwrap();
+    pool.execute(TASKS).await.unwrap();
+    (scratch, pool.clone(), PgStore::new(pool))
+}
+
+/// The ids that `holder` should see: `shown` is a condition and `key` an order.
+async fn expected(pool: &PgPool, holder: &str, shown: &str, key: &str, direction: Direction) -> Vec<String> {
+    let way = if direction == Direction::Ascending { "ASC" } else { "DESC" };
+    let sql = format!(
+        "SELECT id FROM tasks WHERE {shown} AND id COLLATE \"C\" IN (
+            SELECT resource_id FROM relationships WHERE subject_id = '{holder}'
+        ) ORDER BY {key} COLLATE \"C\" {way}, id COLLATE \"C\" {way}"
+    );
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.unwrap()
+}
+
+const fn query(order: Order, direction: Direction, limit: u32) -> Query {
+    let window = Window { limit, start: Start::First, direction };
+    Query { agent: None, agent_name: None, status: None, metadata: None, order, window }
+}
+
+/// The first ids of a list, in some pages, and those of a page behind a skip.
+async fn seen(store: &PgStore, scope: &Scope<Task, Read>, mut query: Query, pages: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..pages {
+        let page = store.page(scope, &query).await.unwrap();
+        ids.extend(page.rows.iter().map(|task| task.id.to_string()));
+        let Some(last) = page.rows.last().filter(|_| page.more) else { break };
+        query.window.start = Start::After(query.order.after(last));
+    }
+    ids
+}
+
+#[tokio::test]
+async fn however_much_is_held_wherever_it_stands() {
+    let (scratch, pool, store) = tasks().await;
+    let orders = [
+        (Order::CreatedAt, "to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')"),
+        (Order::UpdatedAt, "to_char(updated_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')"),
+        (Order::Name, "name"),
+        (Order::Status, "status::text"),
+        (Order::Id, "id"),
+    ];
+    for holder in ["all", "few", "old", "thin", "nobody"] {
+        let scope = scope(Principal::user(holder), &READERS, &[]).await;
+        for (order, key) in orders {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let all = expected(&pool, holder, "true", key, direction).await;
+                let seen = seen(&store, &scope, query(order, direction, 30), 3).await;
+                assert_eq!(seen, all.iter().take(90).cloned().collect::<Vec<_>>(), "{holder} {order:?} {direction:?}");
+                let skip = all.len().saturating_sub(20);
+                let window = Window { limit: 30, start: Start::Skip(skip as u64), direction };
+                let last = store.page(&scope, &Query { window, ..query(order, direction, 30) }).await.unwrap();
+                let last: Vec<_> = last.rows.iter().map(|task| task.id.to_string()).collect();
+                assert_eq!(last, all.get(skip..).unwrap(), "{holder} {order:?} {direction:?}");
+            }
+        }
+    }
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn conditions_hold_however_much_is_held() {
+    let (scratch, pool, store) = tasks().await;
+    let plain = query(Order::Id, Direction::Ascending, 10);
+    let metadata = |value: serde_json::Value| value.as_object().cloned();
+    let cases = [
+        (
+            "(task_metadata->>'n')::int = 77",
+            Query { metadata: metadata(serde_json::json!({"n": 77})), ..plain.clone() },
+        ),
+        (
+            "(task_metadata->>'half')::int = 1",
+            Query { metadata: metadata(serde_json::json!({"half": 1})), ..plain.clone() },
+        ),
+        ("id = 'task-77'", Query { agent: Some(Id::new("rare")), ..plain.clone() }),
+        ("id = 'task-77'", Query { agent_name: Some("rare".into()), ..plain.clone() }),
+        ("id <> 'task-77'", Query { agent_name: Some("busy".into()), ..plain.clone() }),
+        ("status = 'FAILED'", Query { status: Some(tasks::Status::Failed), ..plain.clone() }),
+        ("status = 'CANCELED'", Query { status: Some(tasks::Status::Canceled), ..plain.clone() }),
+    ];
+    for holder in ["all", "few", "old", "thin"] {
+        let scope = scope(Principal::user(holder), &READERS, &[]).await;
+        for (shown, query) in &cases {
+            let all = expected(&pool, holder, shown, "id", Direction::Ascending).await;
+            let seen = seen(&store, &scope, query.clone(), 2).await;
+            assert_eq!(seen, all.into_iter().take(20).collect::<Vec<_>>(), "{holder}: {shown}");
+        }
+    }
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn trackers_are_listed_however_much_is_held() {
+    use trackers::TrackerStore;
+    let (scratch, pool, store) = tasks().await;
+    for holder in ["all", "few", "old"] {
+        let scope = scope(Principal::user(holder), &READERS, &[]).await;
+        let task = Some(Id::<Task>::new("task-100"));
+        for (shown, task, agent) in [
+            ("true", None, None),
+            ("id = 'task-77'", None, Some(Id::new("rare"))),
+            ("id = 'task-100'", task.clone(), None),
+            ("false", task, Some(Id::new("rare"))),
+        ] {
+            let order = trackers::Order::Id;
+            let window = Window { limit: 50, start: Start::First, direction: Direction::Ascending };
+            let page =
+                TrackerStore::page(&store, &scope, &trackers::Query { task, agent, order, window }).await.unwrap();
+            let seen: Vec<_> = page.rows.iter().map(|tracker| tracker.task_id.to_string()).collect();
+            let all = expected(&pool, holder, shown, "id", Direction::Ascending).await;
+            assert_eq!(seen, all.into_iter().take(50).collect::<Vec<_>>(), "{holder}: {shown}");
+        }
+    }
+    scratch.drop().await;
+}
+
+/// Relations that count only inside the tenant of the resource, for one who holds few and one who holds many.
+#[tokio::test]
+async fn gated_relations_need_the_tenant() {
+    let (scratch, pool, store) = tasks().await;
+    let inside = "
+        INSERT INTO relationships SELECT 'task', id, 'tenant', 'tenant', tenant FROM tasks;
+        INSERT INTO relationships VALUES ('tenant', 'tenant-200', 'member', 'user', 'few');
+        INSERT INTO relationships SELECT 'tenant', tenant, 'admin', 'user', 'all' FROM tasks WHERE id LIKE '%9';";
+    pool.execute(inside).await.unwrap();
+    for (holder, mine) in [("few", "id = 'task-200'"), ("all", "id LIKE '%9'")] {
+        let both = [Relation::Owner, Relation::Viewer];
+        let gated = scope(Principal::user(holder), &[], &both).await;
+        let free = scope(Principal::user(holder), &both, &[Relation::Editor]).await;
+        let none = scope(Principal::user(holder), &[], &[]).await;
+        for (scope, shown) in [(gated, mine), (free, "true"), (none, "false")] {
+            let seen = seen(&store, &scope, query(Order::Id, Direction::Ascending, 25), 1).await;
+            let all = expected(&pool, holder, shown, "id", Direction::Ascending).await;
+            assert_eq!(seen, all.into_iter().take(25).collect::<Vec<_>>(), "{holder}: {shown}");
+        }
+    }
+    scratch.drop().await;
+}
+
+/// Cursors come back from clients, who may have written them themselves.
+#[tokio::test]
+async fn a_place_that_no_row_can_have_is_no_error() {
+    let (scratch, pool, store) = tasks().await;
+    let scope = scope(Principal::user("few"), &READERS, &[]).await;
+    let beyond = async |order, key| {
+        let after = After { key, id: "task-500".into() };
+        let window = Window { limit: 100, start: Start::After(after), direction: Direction::Ascending };
+        store.page(&scope, &Query { window, ..query(order, Direction::Ascending, 100) }).await.unwrap().rows.len()
+    };
+    let held = expected(&pool, "few", "true", "id", Direction::Ascending).await.len();
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Time(i64::MIN)).await, held);
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Time(i64::MAX)).await, 0);
+    assert_eq!(beyond(Order::UpdatedAt, SortKey::Text("a".into())).await, 0);
+    assert_eq!(beyond(Order::Name, SortKey::Time(0)).await, 0);
+    assert_eq!(beyond(Order::Id, SortKey::Number(0)).await, 0);
+    scratch.drop().await;
+}

@@ -1,0 +1,291 @@
+//! One typed configuration, from defaults, a file, the environment and flags, later ones winning.
+//! A key that does not exist, or a value of the wrong form, stops the start and is named.
+
+use crate::Limits;
+use authz::{DenialPolicy, Id, Principal};
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+    value::Value,
+};
+use identity::AuthContext;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where rows are to be kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageChoice {
+    /// `url` when a database URL is set, else `private` when `PostgreSQL` is installed, else `memory`.
+    #[default]
+    Auto,
+    /// Nowhere: all is gone with the process.
+    Memory,
+    /// A `PostgreSQL` cluster of our own in the data folder.
+    Private,
+    /// The `PostgreSQL` server at the database URL.
+    Url,
+}
+
+/// What callers are told who may see a thing but not do this to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Denials {
+    /// That it does not exist (404).
+    #[default]
+    Hide,
+    /// That it is forbidden (403).
+    Split,
+}
+
+impl From<Denials> for DenialPolicy {
+    fn from(denials: Denials) -> Self {
+        match denials {
+            Denials::Hide => Self::Hide,
+            Denials::Split => Self::Split,
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// A configured token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The token, as callers send it.
+    pub token: SecretString,
+    /// Whose it is: `user:ID`, `service_account:ID` or `agent:ID`.
+    pub principal: String,
+    /// The tenant that principal works in.
+    pub tenant: String,
+}
+
+impl Token {
+    /// The caller this token stands for.
+    pub fn context(&self) -> anyhow::Result<AuthContext> {
+        let principal: Principal = self
+            .principal
+            .parse()
+            .map_err(|error| anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal))?;
+        let tenant = Id::parse(&self.tenant)
+            .map_err(|error| anyhow::anyhow!("configuration key `tokens.tenant`: `{}`: {error}", self.tenant))?;
+        Ok(AuthContext::new(principal, tenant))
+    }
+
+    /// The token itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.token.expose_secret()
+    }
+}
+
+/// How the database is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// The most connections held open.
+    pub max_connections: u32,
+    /// How long a request waits for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// How long a statement may run, in milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { max_connections: 16, acquire_timeout_ms: 3_000, statement_timeout_ms: 10_000 }
+    }
+}
+
+/// Everything that can be configured. The README's table describes each key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where a private cluster and the demo's tokens live.
+    pub data_dir: PathBuf,
+    /// Where rows are kept.
+    pub storage: StorageChoice,
+    /// The `PostgreSQL` server to use.
+    pub database_url: Option<SecretString>,
+    /// Where `initdb` and `postgres` are, instead of looking for them.
+    pub postgres_bin_dir: Option<PathBuf>,
+    /// Whether to make the demo tenant. By default only when no database URL is set.
+    pub demo: Option<bool>,
+    /// Where to write what scripts need to use the demo, once it can be used.
+    pub demo_file: Option<PathBuf>,
+    /// What callers are told who may see a thing but not do this to it.
+    pub denials: Denials,
+    /// Whether GraphQL answers questions about its schema.
+    pub introspection: bool,
+    /// How long a request may take, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// Who may call.
+    pub tokens: Vec<Token>,
+    /// How the database is used.
+    pub database: Database,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing` filter directives.
+    pub log_filter: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            data_dir: ".taskgate".into(),
+            storage: StorageChoice::default(),
+            database_url: None,
+            postgres_bin_dir: None,
+            demo: None,
+            demo_file: None,
+            denials: Denials::default(),
+            introspection: true,
+            request_timeout_ms: 30_000,
+            tokens: Vec::new(),
+            database: Database::default(),
+            limits: Limits::default(),
+            log_format: LogFormat::default(),
+            log_filter: "info,sqlx=warn".to_owned(),
+        }
+    }
+}
+
+const PREFIX: &str = "TASKGATE_";
+/// Read when no file is named.
+const DEFAULT_FILE: &str = "taskgate.toml";
+
+impl Config {
+    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…` and
+    /// `DATABASE_URL`, then `flags` as pairs of key and value.
+    pub fn load(file: Option<&Path>, flags: Vec<(&'static str, Value)>) -> anyhow::Result<Self> {
+        let named = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+        anyhow::ensure!(
+            file.is_none() || named.is_file(),
+            "the configuration file `{}` does not exist",
+            named.display()
+        );
+        let mut figment = Figment::new();
+        if named.is_file() {
+            figment = figment.merge(Toml::file_exact(named));
+        }
+        figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
+        // `__` leads into a section: TASKGATE_LIMITS__BODY_BYTES. CONFIG is the file itself.
+        figment = figment.merge(Env::prefixed(PREFIX).ignore(&["CONFIG"]).split("__"));
+        for (key, value) in flags {
+            figment = figment.merge((key, value));
+        }
+        let config: Self = figment.extract().map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether the demo tenant is to be made.
+    #[must_use]
+    pub fn wants_demo(&self) -> bool {
+        self.demo.unwrap_or(self.database_url.is_none() || self.demo_file.is_some())
+    }
+
+    /// How long a request may take.
+    #[must_use]
+    pub const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// What must hold to serve, and not to migrate: that somebody can call, and nobody finds the demo's
+    /// tokens by accident.
+    pub fn check_callers(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.wants_demo() || self.demo == Some(true) || self.listen.ip().is_loopback(),
+            "configuration key `listen` is {}, where others can reach the demo's tokens: set `demo` to true if they may, or to false",
+            self.listen
+        );
+        anyhow::ensure!(
+            self.wants_demo() || !self.tokens.is_empty(),
+            "nobody could call: set configuration key `tokens`, or `demo` to true"
+        );
+        Ok(())
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.storage != StorageChoice::Url || self.database_url.is_some(),
+            "configuration key `storage` is `url`, and `database_url` is not set"
+        );
+        anyhow::ensure!(self.database.max_connections > 0, "configuration key `database.max_connections` is 0");
+        for token in &self.tokens {
+            token.context()?;
+            anyhow::ensure!(
+                token.expose().len() >= 16,
+                "configuration key `tokens.token`: a token has at least 16 characters"
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.toml");
+        std::fs::write(&file, toml).unwrap();
+        let config = Config::load(Some(&file), vec![]).map_err(|error| error.to_string())?;
+        config.check_callers().map(|()| config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn wrong_keys_and_values_are_named() {
+        for (toml, named) in [
+            ("listenn = '1.2.3.4:5'", "listenn"),
+            ("listen = 'nowhere'", "listen"),
+            ("storage = 'tape'", "storage"),
+            ("[limits]\nbody_bites = 1", "body_bites"),
+            ("[limits]\nbody_bytes = 'many'", "body_bytes"),
+            ("storage = 'url'", "database_url"),
+            ("demo = false", "tokens"),
+            ("listen = '0.0.0.0:1'", "listen"),
+            ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),
+            ("[[tokens]]\ntoken = 'short'\nprincipal = 'user:alice'\ntenant = 't'", "tokens.token"),
+        ] {
+            let error = load(toml).unwrap_err();
+            assert!(error.contains(named), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.toml");
+        std::fs::write(&file, "storage = 'memory'\ndenials = 'split'").unwrap();
+        let config = Config::load(Some(&file), vec![("storage", "private".into())]).unwrap();
+        assert_eq!((config.storage, config.denials), (StorageChoice::Private, Denials::Split));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let config = load("database_url = 'postgres://u:hunter2@h/d'\ndemo = true").unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

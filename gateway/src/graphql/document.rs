@@ -1,0 +1,78 @@
+//! What the specification asks of a query before it is executed, and the library does not.
+
+use async_graphql::{
+    Variables,
+    parser::types::{
+        DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+    },
+};
+use std::collections::HashSet;
+
+/// Why a query is not executed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It writes, and was asked in a way that must not.
+    #[error("GET is for queries only")]
+    Writes,
+    /// A variable without a default, that cannot be null, is missing or null.
+    #[error("variable `${0}` of required type `{1}` was not provided")]
+    Missing(String, String),
+    /// The library would do it twice, where the specification merges the two into one.
+    #[error("`{0}` is selected twice: give each mutation a name of its own")]
+    Twice(String),
+}
+
+/// Whether the operation that `name` chooses may be executed. One that is not there is the library's to name.
+pub fn check(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+    variables: &Variables,
+    writing: bool,
+) -> Result<(), Unfit> {
+    let Some(operation) = chosen(document, name) else { return Ok(()) };
+    if !writing && operation.ty != OperationType::Query {
+        return Err(Unfit::Writes);
+    }
+    let missing = operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+        let required = !definition.var_type.node.nullable && definition.default_value.is_none();
+        let value = variables.get(&definition.name.node);
+        required && value.is_none_or(|value| *value == async_graphql::Value::Null)
+    });
+    if let Some(missing) = missing {
+        return Err(Unfit::Missing(missing.name.node.to_string(), missing.var_type.node.to_string()));
+    }
+    if operation.ty == OperationType::Mutation {
+        once(document, &operation.selection_set.node, &mut HashSet::new())?;
+    }
+    Ok(())
+}
+
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(&operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) => Some(&operations.get(name)?.node),
+        (DocumentOperations::Multiple(operations), None) => {
+            operations.values().next().filter(|_| operations.len() == 1).map(|operation| &operation.node)
+        }
+    }
+}
+
+/// Each field of a mutation, fragments included, has a key of its own.
+fn once<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet, keys: &mut HashSet<&'a str>) -> Result<(), Unfit> {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => {
+                let key = field.node.response_key().node.as_str();
+                if !keys.insert(key) {
+                    return Err(Unfit::Twice(key.to_owned()));
+                }
+            }
+            Selection::InlineFragment(inline) => once(document, &inline.node.selection_set.node, keys)?,
+            Selection::FragmentSpread(spread) => {
+                let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) else { continue };
+                once(document, &fragment.node.selection_set.node, keys)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The server: storage opened, routers joined, and all of it stopped in order.
+
+use crate::{App, Failure, Parts, config::Config, demo::Demo, graphql, health, rest, storage::Storage};
+use anyhow::Context as _;
+use axum::{
+    Router,
+    extract::State,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderName, Request};
+use identity::TokenTable;
+use std::{io::Write as _, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, signal::unix};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Runs the gateway until it is told to stop.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    config.check_callers()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let storage = Storage::open(&config).await?;
+
+    let mut table = TokenTable::default();
+    for token in &config.tokens {
+        table = table.with(token.expose(), token.context()?);
+    }
+    let demo = if config.wants_demo() {
+        let demo = Demo::seed(&config, &storage.stores, &storage.engine, url.clone()).await?;
+        table = demo.admit(table)?;
+        Some(demo)
+    } else {
+        None
+    };
+    let app = App::new(Parts {
+        engine: Arc::clone(&storage.engine),
+        resolver: Arc::new(table),
+        stores: storage.stores.clone(),
+        denials: config.denials.into(),
+        limits: config.limits,
+        introspection: config.introspection,
+    });
+    let router = router(&config, &app, &storage);
+    let server = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()?);
+    greet(&url, storage.health.kind, demo.as_ref())?;
+    if let (Some(demo), Some(path)) = (&demo, &config.demo_file) {
+        demo.write(path)?;
+    }
+    server.await?;
+    storage.close().await;
+    Ok(())
+}
+
+/// Brings the database schema up to date.
+pub async fn migrate(config: Config) -> anyhow::Result<()> {
+    // Opening storage migrates it.
+    Storage::open(&config).await?.close().await;
+    Ok(())
+}
+
+/// Every route, with what all of them share.
+fn router(config: &Config, app: &App, storage: &Storage) -> Router {
+    Router::new()
+        .merge(rest::router(app.clone()))
+        .merge(graphql::router(app.clone()))
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(config.request_timeout(), in_time))
+        .merge(health::router(storage.health.clone()))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Failure::Internal(Arc::new(std::io::Error::other("a request handler panicked"))).into_response()
+        }))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
+}
+
+/// Ends a request that takes too long. What it had begun to write runs to its end all the same.
+async fn in_time(State(limit): State<Duration>, request: axum::extract::Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(limit, next.run(request)).await;
+    answered.unwrap_or_else(|late| Failure::Unavailable(Arc::new(late)).into_response())
+}
+
+/// A request's span: nothing of its headers, query or body.
+fn span<B>(request: &Request<B>) -> tracing::Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+/// Says where the gateway is and, in the demo, how to try it.
+fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "taskgate {} listens on {url} (storage: {storage})", env!("CARGO_PKG_VERSION"))?;
+    let Some(demo) = demo else { return out.flush() };
+    writeln!(out, "\nThe demo tenant `{}` has a few tasks. Everybody has a token:", demo.tenant)?;
+    for (part, member) in &demo.principals {
+        writeln!(out, "  {part:<9}{}", member.token)?;
+    }
+    if let Some(viewer) = demo.principals.get("viewer") {
+        writeln!(out, "\nTry it (GraphiQL is at {url}/graphiql):\n")?;
+        writeln!(
+            out,
+            "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\",
+            demo.graphql_url, viewer.token
+        )?;
+        writeln!(
+            out,
+            r#"    -d '{{"query":"{{ tasks {{ nodes {{ id name status viewerCan {{ read update delete }} }} }} }}"}}'"#
+        )?;
+    }
+    writeln!(out)?;
+    out.flush()
+}
+
+/// Ends when the process is asked to stop.
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

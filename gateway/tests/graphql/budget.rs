@@ -1,0 +1,139 @@
+//! How many calls an operation makes: fixed by its shape, whatever the number of rows.
+
+use crate::world::{Who, World, codes};
+use serde_json::{Value, json};
+
+async fn calls(world: &World, who: Who, query: &str, variables: Value) -> Vec<&'static str> {
+    world.calls.take();
+    let answer = world.ask(who, query, variables).await;
+    assert_eq!(answer["errors"], Value::Null, "{answer}");
+    world.calls.take()
+}
+
+/// A world with this many more tasks, each with a checkpoint.
+async fn with_tasks(count: usize) -> World {
+    let world = World::new().await;
+    for n in 0..count {
+        let task = world.make_task(&format!("task {n}")).await;
+        world.put_checkpoint(&task, "1").await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn one_task_is_one_check_and_one_row() {
+    let world = World::new().await;
+    let query = "query($id: ID!) { task(id: $id) { id name status createdAt params taskMetadata creator \
+        viewerCan { read update execute cancel delete share } } }";
+    assert_eq!(calls(&world, Who::Owner, query, json!({"id": world.task})).await, ["engine.check", "tasks.get"]);
+}
+
+#[tokio::test]
+async fn a_list_costs_the_same_for_ten_and_for_a_hundred() {
+    let query = "query($n: Int!) { tasks(first: $n) { nodes { id name creator access { role } viewerCan { cancel } \
+        trackers { id status task { name creator } } \
+        latestCheckpoint { checkpointId metadata blobs { channel } pendingWrites { idx } task { status } } \
+        checkpoints(first: 2) { nodes { checkpointId blobs { blob } } } \
+        agents { id name acpUrl viewerCan { execute } } } pageInfo { hasNextPage } } }";
+    let expected = [
+        "agents.get",
+        "agents.of_tasks",
+        "checkpoints.contents",
+        "checkpoints.contents",
+        "checkpoints.find",
+        "checkpoints.list",
+        "engine.check", // of the tasks
+        "engine.check", // of the agents
+        "engine.holders",
+        "engine.lookup",
+        "tasks.page",
+        "trackers.of_tasks",
+    ];
+    let world = with_tasks(99).await;
+    for n in [10, 100] {
+        assert_eq!(calls(&world, Who::Owner, query, json!({"n": n})).await, expected, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_trackers_is_one_check_and_the_rows_of_its_tasks_one_call() {
+    let world = with_tasks(9).await;
+    let query = "{ trackers { nodes { id status taskId } } }";
+    assert_eq!(calls(&world, Who::Owner, query, json!({})).await, ["engine.check", "engine.lookup", "trackers.page"]);
+    let query = "{ trackers { nodes { id task { id name creator } } } }";
+    let expected = ["engine.check", "engine.lookup", "tasks.get", "trackers.page"];
+    assert_eq!(calls(&world, Who::Owner, query, json!({})).await, expected);
+}
+
+#[tokio::test]
+async fn ids_alone_are_not_asked_about() {
+    let world = World::new().await;
+    let query = "{ tasks { edges { cursor node { __typename id } } pageInfo { endCursor } } }";
+    assert_eq!(calls(&world, Who::Owner, query, json!({})).await, ["engine.lookup", "tasks.page"]);
+    let query = "mutation($agentId: ID!) { createTask(input: {agentId: $agentId}) { id } }";
+    let made = calls(&world, Who::Owner, query, json!({"agentId": world.agent})).await;
+    assert_eq!(made, ["engine.check", "engine.register", "tasks.create"]);
+    let query = "mutation($agentId: ID!) { createTask(input: {agentId: $agentId}) { id name } }";
+    let made = calls(&world, Who::Owner, query, json!({"agentId": world.agent})).await;
+    assert_eq!(made, ["engine.check", "engine.check", "engine.register", "tasks.create"]);
+}
+
+#[tokio::test]
+async fn a_mutation_is_one_check_for_itself_and_its_answer() {
+    let world = World::new().await;
+    let id = json!({"id": world.task});
+    let cases = [
+        (
+            "updateTask(id: $id, input: {mergeParams: {a: 1}}) { id params creator access { role } }",
+            vec!["engine.check", "engine.holders", "tasks.update"],
+        ),
+        (
+            "interruptTask(id: $id) { id status statusReason viewerCan { share } }",
+            vec!["engine.check", "tasks.transition"],
+        ),
+        ("deleteThread(threadId: $id) { id name }", vec!["checkpoints.delete_thread", "engine.check", "tasks.get"]),
+        ("deleteTask(id: $id) { id name status creator }", vec!["engine.check", "engine.deregister", "tasks.delete"]),
+    ];
+    for (field, expected) in cases {
+        let query = format!("mutation($id: ID!) {{ {field} }}");
+        assert_eq!(calls(&world, Who::Owner, &query, id.clone()).await, expected, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn an_alias_with_the_same_arguments_is_the_same_thing() {
+    let world = World::new().await;
+    let query = "query($id: ID!) { task(id: $id) { a: latestCheckpoint { metadata } b: latestCheckpoint { checkpoint } \
+        c: latestCheckpoint(namespace: \"sub\") { metadata } trackers { id } again: trackers { status } } }";
+    let expected = ["checkpoints.find", "checkpoints.find", "engine.check", "tasks.get", "trackers.of_tasks"];
+    assert_eq!(calls(&world, Who::Owner, query, json!({"id": world.task})).await, expected);
+}
+
+#[tokio::test]
+async fn what_is_denied_is_not_fetched() {
+    let world = World::new().await;
+    world.about(Who::Stranger, "task(id: $id) { name trackers { id } }").await;
+    assert_eq!(world.calls.take(), ["engine.check"]);
+    world.about(Who::Viewer, "task(id: $id) { name access { role } }").await;
+    assert_eq!(world.calls.take(), ["engine.check", "tasks.get"]);
+}
+
+/// One call fails every field that needed it, and is not tried again for each.
+#[tokio::test]
+async fn what_is_out_of_reach_is_asked_once_and_said_plainly() {
+    let world = with_tasks(4).await;
+    world.calls.fail("trackers.of_tasks");
+    let answer = world.owner("{ tasks { nodes { name trackers { id } } } }").await;
+    assert_eq!(world.calls.take().iter().filter(|call| **call == "trackers.of_tasks").count(), 1);
+    assert_eq!(codes(&answer), ["UNAVAILABLE"; 5]);
+    assert_eq!(answer["data"]["tasks"]["nodes"][0], json!({"name": "task 3", "trackers": null}));
+    assert!(!answer.to_string().contains("SELECT"), "{answer}");
+
+    world.calls.fail("engine.check");
+    let answer = world.owner("{ tasks { nodes { id name } } }").await;
+    assert_eq!(world.calls.take(), ["engine.check", "engine.lookup", "tasks.page"]);
+    assert_eq!(codes(&answer), ["UNAVAILABLE"; 5]);
+    let answer = world.about(Who::Owner, "task(id: $id) { name }").await;
+    assert_eq!((codes(&answer), &answer["data"]), (vec!["UNAVAILABLE".to_owned()], &json!({"task": null})));
+    assert!(!answer.to_string().contains("10.0.0.7"), "{answer}");
+}

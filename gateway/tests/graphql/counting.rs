@@ -1,0 +1,234 @@
+//! Ports that write down what they are called for, and then do it.
+
+use agents::{Agent, AgentId, AgentStore, NewAgent};
+use async_trait::async_trait;
+use authz::{
+    Action, Authorizer, Check, Decision, EngineError, Extent, Guarded, Holder, Id, Kind, Page, Permit, Principal,
+    Registration, Relationship, ResourceRef, Scope, Task as TaskKind, Tenant,
+    action::{Create, Delete, Execute, Read, Update},
+};
+use checkpoints::{Checkpoint, CheckpointStore, Contents, Key, NewCheckpoint, NewWrites};
+use conversations::{Event, EventQuery, EventStore, NewEvent};
+use std::sync::{Arc, Mutex};
+use tasks::{NewTask, Patch, Task, TaskId, TaskStore, Transition};
+use trackers::{Commit, Tracker, TrackerStore};
+
+/// What has been called, in order.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<&'static str>>>, Arc<Mutex<Option<&'static str>>>);
+
+impl Calls {
+    fn note(&self, call: &'static str) {
+        self.0.lock().unwrap().push(call);
+    }
+
+    /// From now on, this call fails.
+    pub fn fail(&self, call: &'static str) {
+        *self.1.lock().unwrap() = Some(call);
+    }
+
+    /// What lies behind the port has gone away, if `call` is to fail. Nobody may be told why.
+    fn trouble(&self, call: &'static str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if *self.1.lock().unwrap() == Some(call) { Err("SELECT secret FROM 10.0.0.7".into()) } else { Ok(()) }
+    }
+
+    /// The calls since this was last asked, sorted.
+    pub fn take(&self) -> Vec<&'static str> {
+        let mut calls = std::mem::take(&mut *self.0.lock().unwrap());
+        calls.sort_unstable();
+        calls
+    }
+}
+
+/// A port, and where its calls are written down.
+pub struct Counted<P: ?Sized> {
+    pub port: Arc<P>,
+    pub calls: Calls,
+}
+
+#[async_trait]
+impl Authorizer for Counted<dyn Authorizer> {
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        self.calls.note("engine.check");
+        self.calls.trouble("engine.check").map_err(EngineError::Unavailable)?;
+        self.port.check(principal, checks).await
+    }
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+        self.calls.note("engine.lookup");
+        self.port.lookup(principal, kind, action).await
+    }
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.calls.note("engine.register");
+        self.port.register(registration).await
+    }
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        self.calls.note("engine.deregister");
+        self.port.deregister(resource).await
+    }
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        self.calls.note("engine.grant");
+        self.port.grant(relationships).await
+    }
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        self.calls.note("engine.revoke");
+        self.port.revoke(relationships).await
+    }
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        self.calls.note("engine.holders");
+        self.port.holders(resources).await
+    }
+}
+
+#[async_trait]
+impl TaskStore for Counted<dyn TaskStore> {
+    async fn get(&self, permits: &[&Permit<TaskKind, Read>]) -> Result<Vec<Task>, tasks::StoreError> {
+        self.calls.note("tasks.get");
+        self.port.get(permits).await
+    }
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, tasks::StoreError> {
+        self.calls.note("tasks.id_by_name");
+        self.port.id_by_name(tenant, name).await
+    }
+    async fn page(&self, scope: &Scope<TaskKind, Read>, query: &tasks::Query) -> Result<Page<Task>, tasks::StoreError> {
+        self.calls.note("tasks.page");
+        self.port.page(scope, query).await
+    }
+    async fn create(&self, agent: &Permit<authz::Agent, Execute>, new: NewTask) -> Result<Task, tasks::StoreError> {
+        self.calls.note("tasks.create");
+        self.port.create(agent, new).await
+    }
+    async fn update(&self, permit: &Permit<TaskKind, Update>, patch: Patch) -> Result<Option<Task>, tasks::StoreError> {
+        self.calls.note("tasks.update");
+        self.port.update(permit, patch).await
+    }
+    async fn transition(&self, transition: &Transition<'_>) -> Result<Option<Task>, tasks::StoreError> {
+        self.calls.note("tasks.transition");
+        self.port.transition(transition).await
+    }
+    async fn delete(&self, permit: &Permit<TaskKind, Delete>) -> Result<Option<Task>, tasks::StoreError> {
+        self.calls.note("tasks.delete");
+        self.port.delete(permit).await
+    }
+}
+
+#[async_trait]
+impl AgentStore for Counted<dyn AgentStore> {
+    async fn get(&self, permits: &[&Permit<authz::Agent, Read>]) -> Result<Vec<Agent>, agents::StoreError> {
+        self.calls.note("agents.get");
+        self.port.get(permits).await
+    }
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<AgentId>, agents::StoreError> {
+        self.calls.note("agents.id_by_name");
+        self.port.id_by_name(tenant, name).await
+    }
+    async fn page(
+        &self,
+        scope: &Scope<authz::Agent, Read>,
+        query: &agents::Query,
+    ) -> Result<Page<Agent>, agents::StoreError> {
+        self.calls.note("agents.page");
+        self.port.page(scope, query).await
+    }
+    async fn create(&self, permit: &Permit<Tenant, Create>, new: NewAgent) -> Result<Agent, agents::StoreError> {
+        self.calls.note("agents.create");
+        self.port.create(permit, new).await
+    }
+    async fn of_tasks(
+        &self,
+        tasks: &[&Permit<TaskKind, Read>],
+    ) -> Result<Vec<(Id<TaskKind>, AgentId)>, agents::StoreError> {
+        self.calls.note("agents.of_tasks");
+        self.port.of_tasks(tasks).await
+    }
+}
+
+#[async_trait]
+impl TrackerStore for Counted<dyn TrackerStore> {
+    async fn locate(&self, id: &str) -> Result<Option<Guarded<Tracker, TaskKind, Read>>, trackers::StoreError> {
+        self.calls.note("trackers.locate");
+        self.port.locate(id).await
+    }
+    async fn page(
+        &self,
+        scope: &Scope<TaskKind, Read>,
+        query: &trackers::Query,
+    ) -> Result<Page<Tracker>, trackers::StoreError> {
+        self.calls.note("trackers.page");
+        self.port.page(scope, query).await
+    }
+    async fn of_tasks(&self, tasks: &[&Permit<TaskKind, Read>]) -> Result<Vec<Tracker>, trackers::StoreError> {
+        self.calls.note("trackers.of_tasks");
+        self.calls.trouble("trackers.of_tasks").map_err(trackers::StoreError::Unavailable)?;
+        self.port.of_tasks(tasks).await
+    }
+    async fn commit(
+        &self,
+        task: &Permit<TaskKind, Execute>,
+        id: &str,
+        commit: Commit,
+    ) -> Result<Option<Tracker>, trackers::StoreError> {
+        self.calls.note("trackers.commit");
+        self.port.commit(task, id, commit).await
+    }
+}
+
+#[async_trait]
+impl CheckpointStore for Counted<dyn CheckpointStore> {
+    async fn find(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Checkpoint>>, checkpoints::StoreError> {
+        self.calls.note("checkpoints.find");
+        self.port.find(keys).await
+    }
+    async fn contents(
+        &self,
+        threads: &[&Permit<TaskKind, Read>],
+        of: &[&Checkpoint],
+    ) -> Result<Vec<Contents>, checkpoints::StoreError> {
+        self.calls.note("checkpoints.contents");
+        self.port.contents(threads, of).await
+    }
+    async fn list(
+        &self,
+        threads: &[&Permit<TaskKind, Read>],
+        query: &checkpoints::Query,
+    ) -> Result<Vec<Vec<Checkpoint>>, checkpoints::StoreError> {
+        self.calls.note("checkpoints.list");
+        self.port.list(threads, query).await
+    }
+    async fn put(&self, thread: &Permit<TaskKind, Update>, new: NewCheckpoint) -> Result<(), checkpoints::StoreError> {
+        self.calls.note("checkpoints.put");
+        self.port.put(thread, new).await
+    }
+    async fn put_writes(
+        &self,
+        thread: &Permit<TaskKind, Update>,
+        new: NewWrites,
+    ) -> Result<(), checkpoints::StoreError> {
+        self.calls.note("checkpoints.put_writes");
+        self.port.put_writes(thread, new).await
+    }
+    async fn delete_thread(&self, thread: &Permit<TaskKind, Delete>) -> Result<(), checkpoints::StoreError> {
+        self.calls.note("checkpoints.delete_thread");
+        self.port.delete_thread(thread).await
+    }
+}
+
+#[async_trait]
+impl EventStore for Counted<dyn EventStore> {
+    async fn append(&self, task: &Permit<TaskKind, Update>, new: NewEvent) -> Result<Event, conversations::StoreError> {
+        self.calls.note("events.append");
+        self.port.append(task, new).await
+    }
+    async fn locate(&self, id: &str) -> Result<Option<Guarded<Event, TaskKind, Read>>, conversations::StoreError> {
+        self.calls.note("events.locate");
+        self.port.locate(id).await
+    }
+    async fn page(
+        &self,
+        task: &Permit<TaskKind, Read>,
+        agent: &Permit<authz::Agent, Read>,
+        query: &EventQuery,
+    ) -> Result<Option<Vec<Event>>, conversations::StoreError> {
+        self.calls.note("events.page");
+        self.port.page(task, agent, query).await
+    }
+}

@@ -1,0 +1,96 @@
+//! The schema and the table of permissions are files that reviews see change.
+//!
+//! `TASKGATE_BLESS=1 cargo test -p gateway --test graphql` rewrites them after an intended change.
+
+use async_graphql::parser::{
+    parse_schema,
+    types::{FieldDefinition, TypeKind, TypeSystemDefinition},
+};
+use gateway::graphql;
+use std::{fmt::Write as _, fs, path::Path};
+
+/// A field of an object type, as the published schema has it.
+pub struct Field {
+    pub object: String,
+    pub name: String,
+    /// Its type, such as `[Tracker!]`.
+    pub ty: String,
+    /// The action and the kind of resource it needs, in lower case.
+    pub needs: Option<(String, String)>,
+}
+
+/// Every field of every object type.
+pub fn fields() -> Vec<Field> {
+    let document = parse_schema(graphql::sdl()).unwrap();
+    let mut fields = vec![];
+    for definition in document.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeKind::Object(object) = &definition.node.kind else { continue };
+        let name = definition.node.name.node.to_string();
+        fields.extend(object.fields.iter().map(|field| read(&name, &field.node)));
+    }
+    fields
+}
+
+fn read(object: &str, field: &FieldDefinition) -> Field {
+    let requires = field.directives.iter().find(|directive| directive.node.name.node == "requires");
+    let argument = |name: &str| {
+        let value = &requires.unwrap().node.get_argument(name).unwrap().node;
+        value.to_string().to_lowercase()
+    };
+    let needs = requires.map(|_| (argument("action"), argument("on")));
+    Field { object: object.to_owned(), name: field.name.node.to_string(), ty: field.ty.node.to_string(), needs }
+}
+
+fn hold(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("TASKGATE_BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let held = fs::read_to_string(&path).unwrap_or_default();
+    assert!(held == text, "`{file}` is not what the code says; bless it if that was meant");
+}
+
+#[test]
+fn the_schema_is_the_committed_one() {
+    hold("schema.graphql", &graphql::sdl());
+}
+
+#[test]
+fn the_permissions_are_the_committed_ones() {
+    let mut text =
+        String::from("# What each field of the schema needs. Written by a test; see tests/graphql/sdl.rs.\n");
+    let mut fields = fields();
+    fields.retain(|field| !field.object.ends_with("Connection") && !field.object.ends_with("Edge"));
+    let mut object = String::new();
+    for field in fields {
+        if field.object != object {
+            text.push('\n');
+            object.clone_from(&field.object);
+        }
+        let needs = field.needs.map_or_else(|| "-".to_owned(), |(action, on)| format!("{action} on {on}"));
+        let _ = writeln!(text, "{:<40} {needs}", format!("{}.{}", field.object, field.name));
+    }
+    hold("src/graphql/permissions.txt", &text);
+}
+
+/// What is shown of a task or an agent is either an id or behind a permission.
+#[test]
+fn nothing_is_shown_without_a_permission_but_ids() {
+    let open: Vec<_> = fields()
+        .into_iter()
+        .filter(|field| ["Task", "Tracker", "Checkpoint", "Event", "Agent"].contains(&field.object.as_str()))
+        .filter(|field| field.needs.is_none())
+        .map(|field| format!("{}.{}", field.object, field.name))
+        .collect();
+    let ids = ["Agent.id", "Checkpoint.threadId", "Checkpoint.namespace", "Checkpoint.checkpointId", "Event.id"];
+    let ids: Vec<_> = ids.into_iter().chain(["Task.id", "Tracker.id"]).collect();
+    assert_eq!(open, ids);
+}
+
+#[test]
+fn what_may_be_denied_may_be_null() {
+    for field in fields().into_iter().filter(|field| field.needs.is_some()) {
+        assert!(!field.ty.ends_with('!'), "{}.{}: {}", field.object, field.name, field.ty);
+    }
+}

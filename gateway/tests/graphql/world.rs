@@ -1,0 +1,245 @@
+//! A deployment with an agent, a task, and people who stand differently to it.
+
+use crate::counting::{Calls, Counted};
+use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
+use authz_graph::MemoryGraph;
+use axum::{Router, body::Body};
+use gateway::{App, Limits, Parts, Stores, graphql};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use identity::{AuthContext, TokenTable};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store_memory::MemoryStore;
+use tower::ServiceExt as _;
+
+pub const TENANT: &str = "acme";
+
+/// How a person stands to the task. The word is also their token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Owner,
+    Editor,
+    Viewer,
+    Stranger,
+    /// The runtime of the agent.
+    Runtime,
+    /// Nobody.
+    Anonymous,
+}
+
+impl Who {
+    pub const ALL: [Self; 5] = [Self::Owner, Self::Editor, Self::Viewer, Self::Runtime, Self::Stranger];
+
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Editor => "editor",
+            Self::Viewer => "viewer",
+            Self::Stranger => "stranger",
+            Self::Runtime => "runtime",
+            Self::Anonymous => "nobody's",
+        }
+    }
+}
+
+/// The deployment, a task of the owner's on the agent, and ids of what hangs on it.
+pub struct World {
+    router: Router,
+    pub calls: Calls,
+    pub engine: Arc<MemoryGraph>,
+    pub agent: String,
+    pub task: String,
+    pub tracker: String,
+    pub event: String,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The codes of its errors, in order.
+    pub fn codes(&self) -> Vec<String> {
+        codes(&self.json())
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
+}
+
+/// The codes of an answer's errors, in order. Every error must have one.
+pub fn codes(answer: &Value) -> Vec<String> {
+    let errors = answer["errors"].as_array().into_iter().flatten();
+    errors.map(|error| error["extensions"]["code"].as_str().unwrap_or_else(|| panic!("{error}")).to_owned()).collect()
+}
+
+/// The paths of an answer's errors, in order.
+pub fn paths(answer: &Value) -> Vec<String> {
+    let errors = answer["errors"].as_array().into_iter().flatten();
+    let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), ToOwned::to_owned);
+    errors.map(|error| error["path"].as_array().into_iter().flatten().map(step).collect::<Vec<_>>().join(".")).collect()
+}
+
+fn context(principal: Principal) -> AuthContext {
+    AuthContext::new(principal, Id::<Tenant>::new(TENANT))
+}
+
+async fn join(engine: &MemoryGraph, principal: &Principal) {
+    let tenant = ResourceRef { kind: Kind::Tenant, id: TENANT.into() };
+    engine.grant(&[Relationship::held(tenant, Relation::Member, principal)]).await.unwrap();
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(DenialPolicy::Hide, true).await
+    }
+
+    pub async fn with(denials: DenialPolicy, introspection: bool) -> Self {
+        let calls = Calls::default();
+        let engine = Arc::new(MemoryGraph::new());
+        let mut tokens = TokenTable::default();
+        for who in [Who::Owner, Who::Editor, Who::Viewer, Who::Stranger] {
+            let principal = Principal::user(who.token());
+            join(&engine, &principal).await;
+            tokens = tokens.with(who.token(), context(principal));
+        }
+        tokens = tokens.with(Who::Runtime.token(), context(Principal::new(authz::PrincipalKind::Agent, "agent-1")));
+        let store = Arc::new(MemoryStore::new());
+        let app = App::new(Parts {
+            engine: Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() }),
+            resolver: Arc::new(tokens),
+            stores: Stores {
+                agents: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn agents::AgentStore>,
+                    calls: calls.clone(),
+                }),
+                tasks: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn tasks::TaskStore>,
+                    calls: calls.clone(),
+                }),
+                trackers: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn trackers::TrackerStore>,
+                    calls: calls.clone(),
+                }),
+                checkpoints: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn checkpoints::CheckpointStore>,
+                    calls: calls.clone(),
+                }),
+                events: Arc::new(Counted {
+                    port: Arc::clone(&store) as Arc<dyn conversations::EventStore>,
+                    calls: calls.clone(),
+                }),
+                // GraphQL shows neither.
+                messages: store.clone(),
+                states: store,
+            },
+            denials,
+            limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
+            introspection,
+        });
+        let router = graphql::router(app);
+        let (agent, task, tracker, event) = Default::default();
+        let mut world = Self { router, calls, engine, agent, task, tracker, event };
+        world.populate().await;
+        world.calls.take();
+        world
+    }
+
+    async fn populate(&mut self) {
+        let made = self
+            .owner(
+                "mutation { createAgent(input: {name: \"the-agent\", description: \"Works.\", acpType: ASYNC, \
+             acpUrl: \"http://agent\", registrationMetadata: {version: 1}, inputType: TEXT}) { id } }",
+            )
+            .await;
+        self.agent = text(&made["data"]["createAgent"]["id"]);
+        self.task = self.make_task("the task").await;
+        for (who, role) in [(Who::Editor, Role::Editor), (Who::Viewer, Role::Viewer)] {
+            self.grant(&self.task.clone(), role, &Principal::user(who.token())).await;
+        }
+        // The token table was made before the agent had an id.
+        let runtime = Principal::new(authz::PrincipalKind::Agent, "agent-1");
+        let task = ResourceRef { kind: Kind::Task, id: self.task.as_str().into() };
+        let agent = ResourceRef { kind: Kind::Agent, id: self.agent.as_str().into() };
+        let edges = [
+            Relationship::held(task, Relation::ParentAgent, &runtime),
+            Relationship::held(agent.clone(), Relation::Runtime, &runtime),
+            Relationship::held(agent, Relation::Viewer, &Principal::user("viewer")),
+        ];
+        self.engine.grant(&edges).await.unwrap();
+        let (task, agent) = (json!(self.task), json!(self.agent));
+        let event = self.owner(&format!("mutation {{ appendEvent(input: {{taskId: {task}, agentId: {agent}, content: {{said: \"hi\"}}}}) {{ id }} }}")).await;
+        self.event = text(&event["data"]["appendEvent"]["id"]);
+        let trackers = self.owner(&format!("{{ task(id: {task}) {{ trackers {{ id }} }} }}")).await;
+        self.tracker = text(&trackers["data"]["task"]["trackers"][0]["id"]);
+        self.put_checkpoint(&self.task.clone(), "1").await;
+    }
+
+    pub async fn put_checkpoint(&self, task: &str, id: &str) {
+        let query = "mutation($input: PutCheckpointInput!) { putCheckpoint(input: $input) { checkpointId } }";
+        let input = json!({
+            "threadId": task, "checkpointId": id, "checkpoint": {"v": 1, "channel_versions": {"messages": "1"}},
+            "metadata": {"step": 1}, "blobs": [{"channel": "messages", "version": "1", "type": "msgpack", "blob": "AAE="}],
+        });
+        let put = self.ask(Who::Owner, query, json!({"input": input})).await;
+        assert_eq!(put["data"]["putCheckpoint"]["checkpointId"], json!(id), "{put}");
+    }
+
+    /// A task of the owner's.
+    pub async fn make_task(&self, name: &str) -> String {
+        let query = "mutation($input: CreateTaskInput!) { createTask(input: $input) { id } }";
+        let input = json!({"agentId": self.agent, "name": name, "params": {"n": 1}, "taskMetadata": {"color": "red"}});
+        let made = self.ask(Who::Owner, query, json!({"input": input})).await;
+        text(&made["data"]["createTask"]["id"])
+    }
+
+    pub async fn grant(&self, task: &str, role: Role, principal: &Principal) {
+        let task = ResourceRef { kind: Kind::Task, id: task.into() };
+        self.engine.grant(&[Relationship::held(task, role.relation(), principal)]).await.unwrap();
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a body.
+    pub async fn post(&self, who: Who, body: impl Into<Body>) -> Answer {
+        let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
+        if who != Who::Anonymous {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", who.token()));
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Asks a query.
+    pub async fn ask(&self, who: Who, query: &str, variables: Value) -> Value {
+        self.post(who, json!({"query": query, "variables": variables}).to_string()).await.json()
+    }
+
+    /// Asks a query as the owner.
+    pub async fn owner(&self, query: &str) -> Value {
+        self.ask(Who::Owner, query, json!({})).await
+    }
+
+    /// Asks a query about the task, which is `$id`.
+    pub async fn about(&self, who: Who, query: &str) -> Value {
+        self.ask(who, &format!("query($id: ID!) {{ {query} }}"), json!({"id": self.task})).await
+    }
+}

@@ -1,0 +1,5 @@
+-- A row has at most one creator. NOT VALID holds new rows to it without reading the old ones under the lock;
+-- a later file validates.
+ALTER TABLE agents
+    ADD CONSTRAINT ck_agents_at_most_one_creator
+    CHECK (creator_user_id IS NULL OR creator_service_account_id IS NULL) NOT VALID;

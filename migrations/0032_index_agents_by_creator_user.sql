@@ -1,0 +1,4 @@
+-- no-transaction
+-- For operators: what a person made. Partial, since most old rows have no creator.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS agents_by_creator_user
+    ON agents (creator_user_id) WHERE creator_user_id IS NOT NULL;

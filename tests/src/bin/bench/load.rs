@@ -1,0 +1,100 @@
+//! The load: one prepared request over kept-alive connections. Written by hand, so that the client
+//! costs as little as it can beside what it measures.
+
+use std::time::{Duration, Instant};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// A request, as bytes, and what its answers hold.
+#[derive(Clone)]
+pub struct Request {
+    address: String,
+    bytes: Vec<u8>,
+    holds: String,
+}
+
+impl Request {
+    /// A request of the server at `url`; every answer is to be a 200 that holds `holds`.
+    pub fn new(url: &str, method: &str, path: &str, token: &str, body: &str, holds: &str) -> Self {
+        let address = url.trim_start_matches("http://").to_owned();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        Self { address, bytes: [head.as_bytes(), body.as_bytes()].concat(), holds: holds.to_owned() }
+    }
+}
+
+/// A connection that is kept open.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Opens one.
+    pub async fn open(request: &Request) -> Self {
+        let stream = TcpStream::connect(&request.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::with_capacity(64 * 1024) }
+    }
+
+    /// Sends the request, reads the whole answer and looks at it. How long that took.
+    pub async fn send(&mut self, request: &Request) -> Duration {
+        let started = Instant::now();
+        self.stream.write_all(&request.bytes).await.unwrap();
+        self.buffer.clear();
+        let end = loop {
+            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
+            if let Some(end) = whole(&self.buffer) {
+                break end;
+            }
+        };
+        let took = started.elapsed();
+        let answer = String::from_utf8_lossy(self.buffer.get(..end).unwrap());
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&request.holds), "{answer}");
+        took
+    }
+}
+
+/// The length of the answer in `buffer`, once it is whole.
+fn whole(buffer: &[u8]) -> Option<usize> {
+    let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(buffer.get(..head)?).ok()?.to_ascii_lowercase();
+    let length: usize = text.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+    (buffer.len() >= head + length).then_some(head + length)
+}
+
+/// Answers per second over `connections` connections for `time`.
+pub async fn throughput(request: &Request, connections: usize, time: Duration) -> f64 {
+    let until = Instant::now() + time;
+    let workers: Vec<_> = (0..connections)
+        .map(|_| {
+            let request = request.clone();
+            tokio::spawn(async move {
+                let mut connection = Connection::open(&request).await;
+                let mut answers = 0_u32;
+                while Instant::now() < until {
+                    connection.send(&request).await;
+                    answers += 1;
+                }
+                answers
+            })
+        })
+        .collect();
+    let mut answers = 0.0;
+    for worker in workers {
+        answers += f64::from(worker.await.unwrap());
+    }
+    answers / time.as_secs_f64()
+}
+
+/// The value in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    *sorted.get(sorted.len() / 2).expect("something was measured")
+}

@@ -1,0 +1,66 @@
+//! What the gateway costs, measured from outside on a real PostgreSQL. `tests/bench/run` builds it in
+//! release and starts it.
+//!
+//! Ratios have bars, since they mean the same on every machine; times are printed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a driver that prints what it measured, and panics when it cannot measure"
+)]
+
+mod bare;
+mod growth;
+mod load;
+mod process;
+mod ratio;
+
+use std::process::ExitCode;
+
+/// A measured figure that has a bar.
+struct Bar {
+    what: String,
+    measured: f64,
+    limit: f64,
+    /// Whether more is better.
+    at_least: bool,
+}
+
+impl Bar {
+    fn holds(&self) -> bool {
+        if self.at_least { self.measured >= self.limit } else { self.measured <= self.limit }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, url] = arguments.as_slice()
+        && word == "bare"
+    {
+        bare::serve(url).await;
+        return ExitCode::SUCCESS;
+    }
+    let check = arguments.iter().any(|word| word == "--check");
+    let only: Vec<_> = arguments.iter().filter(|word| !word.starts_with("--")).map(String::as_str).collect();
+    let wanted = |name: &str| only.is_empty() || only.contains(&name);
+    let mut bars = vec![];
+    if wanted("start") {
+        bars.extend(process::start().await);
+    }
+    if wanted("memory") {
+        bars.extend(process::memory().await);
+    }
+    if wanted("ratio") {
+        bars.extend(ratio::measure().await);
+    }
+    if wanted("growth") {
+        bars.extend(growth::measure().await);
+    }
+    println!("\n{:<64}{:>10}{:>14}", "bar", "measured", "bar");
+    for bar in &bars {
+        let (sign, word) = (if bar.at_least { "≥" } else { "≤" }, if bar.holds() { "" } else { "  MISSED" });
+        println!("{:<64}{:>10.2}{:>12} {:.2}{word}", bar.what, bar.measured, sign, bar.limit);
+    }
+    if check && !bars.iter().all(Bar::holds) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

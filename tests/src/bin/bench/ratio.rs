@@ -1,0 +1,85 @@
+//! An authorized `task(id)` over GraphQL against the bare handler: the same row, the same database, the
+//! same number of connections, in turns.
+
+use crate::{
+    Bar,
+    load::{Request, median, throughput},
+};
+use blackbox::{Server, Storage, World, world};
+use serde_json::json;
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+const CONNECTIONS: usize = 16;
+const ROUNDS: usize = 7;
+const TIME: Duration = Duration::from_secs(2);
+const DOCUMENT: &str = "query($id: ID!) { task(id: $id) {
+    id name status statusReason createdAt updatedAt cleanedAt params taskMetadata } }";
+
+/// The bare handler, in a process of its own.
+struct Bare {
+    child: Child,
+    url: String,
+}
+
+impl Bare {
+    fn start(database: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["bare", database])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Throughput of both, and the ratio.
+pub async fn measure() -> Vec<Bar> {
+    let world = World::on(Server::start(Storage::Url).await);
+    let params = json!({ "goal": "measure", "steps": [1, 2, 3] });
+    let input =
+        json!({ "agentId": world.agent, "name": world::nobody(), "params": params, "taskMetadata": { "k": 1 } });
+    let id = world.make(input).await;
+    let bare = Bare::start(&world.server.database().url);
+
+    let token = world.owner.token.clone().unwrap();
+    let body = json!({ "query": DOCUMENT, "variables": { "id": id } }).to_string();
+    let gateway = Request::new(&world.server.demo.url(), "POST", "/graphql", &token, &body, "measure");
+    let plain = Request::new(&bare.url, "GET", &format!("/tasks/{id}"), &token, "", "measure");
+
+    for request in [&gateway, &plain] {
+        throughput(request, CONNECTIONS, TIME / 2).await;
+    }
+    println!("\nauthorized task(id) over GraphQL, and a bare handler; {CONNECTIONS} connections, answers per second");
+    let (mut ours, mut bares, mut ratios) = (vec![], vec![], vec![]);
+    for round in 0..ROUNDS {
+        // Whoever goes first changes, so that a drift of the machine favours neither.
+        let (our, bare) = if round % 2 == 0 {
+            let our = throughput(&gateway, CONNECTIONS, TIME).await;
+            (our, throughput(&plain, CONNECTIONS, TIME).await)
+        } else {
+            let bare = throughput(&plain, CONNECTIONS, TIME).await;
+            (throughput(&gateway, CONNECTIONS, TIME).await, bare)
+        };
+        println!("  round {}: {our:>9.0} {bare:>9.0}   {:.2}", round + 1, our / bare);
+        ours.push(our);
+        bares.push(bare);
+        ratios.push(our / bare);
+    }
+    println!("  median:  {:>9.0} {:>9.0}   {:.2}", median(&ours), median(&bares), median(&ratios));
+    let what = "task(id) over GraphQL, of a bare handler's throughput".to_owned();
+    vec![Bar { what, measured: median(&ratios), limit: 0.60, at_least: true }]
+}

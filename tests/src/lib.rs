@@ -1,0 +1,34 @@
+//! The harness of the black-box tests: a real `taskgate`, its demo people, and the two edges.
+//!
+//! Nothing here knows a type of the gateway's. What a test cannot do through an edge, such as making
+//! an event or breaking a table, it does in the database, as the operator of one would.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::indexing_slicing,
+    reason = "a harness fails its test by panicking, and to have asked can be enough"
+)]
+
+mod answer;
+mod caller;
+mod database;
+
+pub mod documents;
+mod server;
+pub mod tree;
+pub mod world;
+
+pub use answer::Answer;
+pub use caller::As;
+pub use database::Database;
+pub use server::{Demo, Server, Settings, Storage, port_of};
+pub use world::{Things, World};
+
+/// The program under test, as `tests/run` has built it.
+#[must_use]
+pub fn binary() -> String {
+    std::env::var("TASKGATE_BIN").expect("TASKGATE_BIN is not set: run the tests with tests/run")
+}

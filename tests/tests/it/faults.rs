@@ -1,0 +1,162 @@
+//! The database away: nobody is let in, nothing is told, and it all comes back by itself.
+
+use blackbox::{As, Settings, Storage, Things, World, documents, port_of, world};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::sleep,
+};
+
+/// A road to the database that can be closed.
+struct Road {
+    port: u16,
+    open: Arc<AtomicBool>,
+    closed: watch::Sender<u32>,
+}
+
+impl Road {
+    async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = Arc::new(AtomicBool::new(true));
+        let (closed, closing) = watch::channel(0);
+        let road = Self { port: listener.local_addr().unwrap().port(), open: Arc::clone(&open), closed };
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                if !open.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let mut closing = closing.clone();
+                closing.mark_unchanged();
+                tokio::spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = closing.changed() => {}
+                    }
+                });
+            }
+        });
+        road
+    }
+
+    fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
+        self.closed.send_modify(|times| *times += 1);
+    }
+
+    fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A server whose database lies behind a road.
+async fn behind_a_road() -> (World, Road) {
+    let database = blackbox::Database::create().await;
+    let road = Road::to(port_of(&database.url)).await;
+    let name = database.url.rsplit('/').next().unwrap().to_owned();
+    let settings = Settings::default()
+        .with("TASKGATE_STORAGE", "url")
+        .with("DATABASE_URL", format!("postgres://postgres@127.0.0.1:{}/{name}", road.port))
+        .with("TASKGATE_DATABASE__ACQUIRE_TIMEOUT_MS", "500");
+    (World::on(settings.run(Some(database)).await), road)
+}
+
+/// What no caller is to read: what the answer would give away of what lies behind the gateway.
+const SECRETS: &[&str] =
+    &["postgres", "sqlx", "select", "insert", "/src/", "pool", "127.0.0.1", "refused", "relationships"];
+
+async fn is_unavailable(caller: &As, things: &Things) {
+    let rest = [
+        caller.get("/tasks").await,
+        caller.get(&format!("/tasks/{}", things.task)).await,
+        caller.get(&format!("/tasks/name/{}", things.name)).await,
+        caller.get(&format!("/tracker/{}", things.tracker)).await,
+        caller.put(&format!("/tracker/{}", things.tracker), json!({ "status": "s" })).await,
+        caller.post("/checkpoints/get-tuple", json!({ "thread_id": things.task })).await,
+        caller.post("/checkpoints/put", world::checkpoint(&things.task, "c")).await,
+        caller.delete(&format!("/tasks/{}", things.task)).await,
+    ];
+    for answer in &rest {
+        assert_eq!((answer.status, answer.rest_code()), (503, Some("UNAVAILABLE")), "{}", answer.text());
+        assert_eq!(answer.json()["code"], 503);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    let graphql = [
+        caller.gql(documents::TASK, json!({ "id": things.task })).await,
+        caller.gql("{ tasks { nodes { id } } }", Value::Null).await,
+        caller.gql(documents::CREATE_TASK, json!({ "input": { "agentId": things.agent } })).await,
+    ];
+    for answer in &graphql {
+        assert_eq!(answer.codes(), ["UNAVAILABLE"], "{}", answer.text());
+    }
+    for answer in rest.iter().chain(&graphql) {
+        let told = answer.text().to_lowercase();
+        let secret = SECRETS.iter().find(|secret| told.contains(**secret));
+        assert_eq!(secret, None, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself() {
+    let (world, road) = behind_a_road().await;
+    let things = world.things().await;
+    let before = world.all_of(&things.task).await;
+    for round in 0..2 {
+        road.close();
+        // Those who may and those who may not are answered alike: nobody can say which they are.
+        is_unavailable(&world.owner, &things).await;
+        is_unavailable(&world.server.stranger(), &things).await;
+        is_unavailable(&world.owner, &Things::absent()).await;
+        assert_eq!(world.server.anonymous().get("/readyz").await.status, 503);
+        assert_eq!(world.server.anonymous().get("/healthz").await.status, 200, "it lives all the same");
+        assert_eq!(world.server.anonymous().get("/tasks").await.status, 401, "nobody stays nobody");
+        road.open();
+        let mut tries = 0;
+        while world.owner.get(&format!("/tasks/{}", things.task)).await.status != 200 {
+            tries += 1;
+            assert!(tries < 100, "it did not come back in round {round}");
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(world.server.anonymous().get("/readyz").await.status, 200);
+        assert_eq!(world.all_of(&things.task).await, before, "nothing was half-written");
+    }
+}
+
+#[tokio::test]
+async fn w7_connections_that_break_while_they_lie_idle_are_not_the_callers_matter() {
+    let (world, road) = behind_a_road().await;
+    let task = world.task().await;
+    sleep(Duration::from_millis(1200)).await;
+    road.close();
+    sleep(Duration::from_millis(50)).await;
+    road.open();
+    assert_eq!(world.owner.get(&format!("/tasks/{task}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_answer_lets_nobody_in() {
+    let world = World::new(Storage::Url).await;
+    let things = world.things().await;
+    world.server.database().run("ALTER TABLE relationships RENAME TO elsewhere").await;
+    for caller in [world.server.owner(), world.server.viewer(), world.server.stranger()] {
+        for things in [&things, &Things::absent()] {
+            let answer = caller.get(&format!("/tasks/{}", things.task)).await;
+            assert!(answer.status >= 500, "{}: {}", caller.name, answer.text());
+            assert!(!answer.text().contains("relationships"), "{}", answer.text());
+            let answer = caller.gql(documents::TASK, json!({ "id": things.task })).await;
+            assert!(answer.json()["data"]["task"].is_null(), "{}", answer.text());
+        }
+    }
+    world.server.database().run("ALTER TABLE elsewhere RENAME TO relationships").await;
+    assert_eq!(world.server.viewer().get(&format!("/tasks/{}", things.task)).await.status, 200);
+    assert_eq!(world.server.stranger().get(&format!("/tasks/{}", things.task)).await.status, 404);
+}

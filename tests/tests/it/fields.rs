@@ -1,0 +1,102 @@
+//! Every query and mutation of the SDL, and the fields below them that need more than reading what they
+//! are on. A field that the gateway has and this table has not fails the sweep.
+
+use crate::operations::{Ask, Needs, Operation, about_task, gql};
+use blackbox::{Things, documents, world};
+use serde_json::json;
+
+const fn field(name: &'static str, needs: Needs, ask: fn(&Things) -> Ask) -> Operation {
+    Operation { name, needs, ask }
+}
+
+fn step(verb: &str, things: &Things) -> Ask {
+    about_task(&format!(r#"mutation($id: ID!) {{ {verb}(id: $id, reason: "enough") {{ id status }} }}"#), things)
+}
+
+fn share(document: &str, things: &Things) -> Ask {
+    gql(document, json!({ "id": things.task, "principal": "user:somebody", "role": "VIEWER" }))
+}
+
+const READ: Needs = Needs::Task("read");
+const UPDATE: Needs = Needs::Task("update");
+const DELETE: Needs = Needs::Task("delete");
+const SHARE: Needs = Needs::Task("share");
+
+/// Every field there is.
+pub const FIELDS: &[Operation] = &[
+    field("Query.task", READ, |t| about_task(documents::TASK, t)),
+    field("Query.tasks", Needs::List, |t| {
+        let document = "query($agent: ID!) { tasks(first: 100, filter: { agentId: $agent }) { nodes { id } } }";
+        gql(document, json!({ "agent": t.agent }))
+    }),
+    field("Query.tracker", READ, |t| {
+        gql("query($id: ID!) { tracker(id: $id) { id status taskId } }", json!({ "id": t.tracker }))
+    }),
+    field("Query.trackers", Needs::List, |t| {
+        about_task("query($id: ID!) { trackers(taskId: $id) { nodes { id taskId } } }", t)
+    }),
+    field("Query.checkpoint", READ, |t| {
+        about_task("query($id: ID!) { checkpoint(threadId: $id) { checkpointId metadata } }", t)
+    }),
+    field("Query.checkpoints", READ, |t| {
+        about_task("query($id: ID!) { checkpoints(threadId: $id) { nodes { checkpointId } } }", t)
+    }),
+    field("Query.event", READ, |t| gql("query($id: ID!) { event(id: $id) { id taskId } }", json!({ "id": t.event }))),
+    field("Query.agent", Needs::Agent("read"), |t| {
+        gql("query($id: ID!) { agent(id: $id) { id name } }", json!({ "id": t.agent }))
+    }),
+    field("Query.agents", Needs::List, |_| gql("{ agents(first: 100) { nodes { id name } } }", json!({}))),
+    field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
+    field("Mutation.createAgent", Needs::Tenant("create"), |_| {
+        let name = world::nobody();
+        gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))
+    }),
+    field("Mutation.createTask", Needs::Agent("execute"), |t| {
+        gql(documents::CREATE_TASK, json!({ "input": { "agentId": t.agent } }))
+    }),
+    field("Mutation.updateTask", UPDATE, |t| {
+        let document = "mutation($id: ID!) { updateTask(id: $id, input: { mergeParams: { a: 1 } }) { id params } }";
+        about_task(document, t)
+    }),
+    field("Mutation.cancelTask", Needs::Task("cancel"), |t| step("cancelTask", t)),
+    field("Mutation.completeTask", UPDATE, |t| step("completeTask", t)),
+    field("Mutation.failTask", UPDATE, |t| step("failTask", t)),
+    field("Mutation.terminateTask", UPDATE, |t| step("terminateTask", t)),
+    field("Mutation.timeoutTask", UPDATE, |t| step("timeoutTask", t)),
+    field("Mutation.interruptTask", UPDATE, |t| step("interruptTask", t)),
+    field("Mutation.deleteTask", DELETE, |t| about_task("mutation($id: ID!) { deleteTask(id: $id) { id } }", t)),
+    field("Mutation.shareTask", SHARE, |t| share(documents::SHARE_TASK, t)),
+    field("Mutation.unshareTask", SHARE, |t| share(documents::UNSHARE_TASK, t)),
+    field("Mutation.updateTracker", Needs::Task("execute"), |t| {
+        let document = r#"mutation($id: ID!) { updateTracker(id: $id, input: { status: "working" }) { id status } }"#;
+        gql(document, json!({ "id": t.tracker }))
+    }),
+    field("Mutation.putCheckpoint", UPDATE, |t| {
+        let input = json!({ "threadId": t.task, "checkpointId": "c", "checkpoint": {} });
+        gql("mutation($in: PutCheckpointInput!) { putCheckpoint(input: $in) { checkpointId } }", json!({ "in": input }))
+    }),
+    field("Mutation.putCheckpointWrites", UPDATE, |t| {
+        let write = json!({ "taskId": "n", "idx": 0, "channel": "c", "blob": "AA==" });
+        let input = json!({ "threadId": t.task, "checkpointId": t.checkpoint, "writes": [write] });
+        let document = "mutation($in: PutCheckpointWritesInput!) { putCheckpointWrites(input: $in) { checkpointId } }";
+        gql(document, json!({ "in": input }))
+    }),
+    field("Mutation.deleteThread", DELETE, |t| {
+        about_task("mutation($id: ID!) { deleteThread(threadId: $id) { id } }", t)
+    }),
+    field("Mutation.appendEvent", UPDATE, |t| {
+        let input = json!({ "taskId": t.task, "agentId": t.agent, "content": { "type": "data" } });
+        gql("mutation($in: AppendEventInput!) { appendEvent(input: $in) { id } }", json!({ "in": input }))
+    }),
+    field("Task.creator", UPDATE, |t| about_task("query($id: ID!) { task(id: $id) { id creator } }", t)),
+    field("Task.access", SHARE, |t| {
+        about_task("query($id: ID!) { task(id: $id) { id access { principal role } } }", t)
+    }),
+    field("Task.viewerCan", READ, |t| {
+        let every = "read update execute cancel delete share";
+        about_task(&format!("query($id: ID!) {{ task(id: $id) {{ id viewerCan {{ {every} }} }} }}"), t)
+    }),
+    field("Agent.acpUrl", Needs::Agent("update"), |t| {
+        gql("query($id: ID!) { agent(id: $id) { id acpUrl } }", json!({ "id": t.agent }))
+    }),
+];

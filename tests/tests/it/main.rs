@@ -1,0 +1,24 @@
+//! The black-box tests. One binary; `tests/run` gives it a server to drive and a PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests fail their test by panicking, and print what its report shows"
+)]
+
+mod bad_input;
+mod checkpoints;
+mod clients;
+mod embedded;
+mod faults;
+mod fields;
+mod matrix;
+mod operations;
+mod permissions;
+mod routes;
+mod sweep;
+mod tasks;
+mod trackers;
+mod workspace;
