@@ -1,26 +1,7 @@
 //! What is about to happen to a row and its relationships.
 
-use authz::{Registration, ResourceRef};
+use authz::{Ending, IntentId, Registration, ResourceRef};
 use chrono::{DateTime, Utc};
-use std::fmt;
-
-/// The id of an intent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IntentId(pub String);
-
-impl IntentId {
-    /// A new one; ids sort by time.
-    #[must_use]
-    pub fn fresh() -> Self {
-        Self(uuid::Uuid::now_v7().to_string())
-    }
-}
-
-impl fmt::Display for IntentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Which way the relationships are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +20,12 @@ impl Op {
             Self::Register => "register",
             Self::Deregister => "deregister",
         }
+    }
+
+    /// The way behind a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Register, Self::Deregister].into_iter().find(|op| op.as_str() == word)
     }
 }
 
@@ -63,6 +50,12 @@ impl Stage {
             Self::Undoing => "undoing",
             Self::Undone => "undone",
         }
+    }
+
+    /// The stage behind a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Open, Self::Undoing, Self::Undone].into_iter().find(|stage| stage.as_str() == word)
     }
 }
 
@@ -90,22 +83,42 @@ pub struct Intent {
 impl Intent {
     /// The intent to make what `registration` registers; its maker has until `due_at`.
     #[must_use]
-    pub fn register(registration: &Registration, now: DateTime<Utc>, due_at: DateTime<Utc>) -> Self {
-        Self::new(Op::Register, registration.resource.clone(), now, due_at)
+    pub fn register(registration: &Registration, opened_at: DateTime<Utc>, due_at: DateTime<Utc>) -> Self {
+        Self {
+            id: fresh_id(),
+            op: Op::Register,
+            resource: registration.resource.clone(),
+            stage: Stage::Open,
+            twice: true,
+            attempts: 0,
+            opened_at,
+            due_at,
+        }
     }
 
-    /// The intent to end `resource`, `twice` when it was made a short while ago.
+    /// The intent of the `ending` of `resource`, whose row was made at `made_at`. Rows that do not say
+    /// when they were made are old.
     #[must_use]
-    pub fn deregister(resource: ResourceRef, twice: bool, now: DateTime<Utc>, due_at: DateTime<Utc>) -> Self {
-        Self { stage: Stage::Undoing, twice, ..Self::new(Op::Deregister, resource, now, due_at) }
-    }
-
-    fn new(op: Op, resource: ResourceRef, opened_at: DateTime<Utc>, due_at: DateTime<Utc>) -> Self {
-        Self { id: IntentId::fresh(), op, resource, stage: Stage::Open, twice: true, attempts: 0, opened_at, due_at }
+    pub fn deregister(resource: ResourceRef, ending: &Ending, made_at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            id: ending.intent.clone(),
+            op: Op::Deregister,
+            resource,
+            stage: Stage::Undoing,
+            twice: made_at.is_some_and(|made_at| made_at > ending.settled_before),
+            attempts: 0,
+            opened_at: ending.opened_at,
+            due_at: ending.due_at,
+        }
     }
 
     /// Whether its relationships, gone now, are to be made to go once more.
     pub(crate) fn needs_another_look(&self) -> bool {
         self.twice && self.stage != Stage::Undone
     }
+}
+
+/// An id for a new intent; ids sort by time.
+pub(crate) fn fresh_id() -> IntentId {
+    IntentId::new(uuid::Uuid::now_v7().to_string())
 }

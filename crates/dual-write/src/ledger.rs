@@ -1,6 +1,7 @@
 //! Where intents are kept: beside the rows, so that a row and its intent change in one commit.
 
-use crate::{Intent, IntentId, Stage};
+use crate::{Intent, Stage};
+use authz::IntentId;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The ledger could not be read or written.
@@ -21,20 +22,20 @@ pub struct Backlog {
 /// intent, in the same commit; those two are the stores' own and not here.
 #[async_trait::async_trait]
 pub trait Ledger: Send + Sync {
-    /// Writes an intent down.
+    /// Writes an intent down. Repeating it changes nothing.
     async fn open(&self, intent: &Intent) -> Result<(), LedgerError>;
 
     /// Closes an open intent to its maker, whose commit will then find it closed and fail: whether it
     /// was still open. Whoever hears `true` is the one to undo it.
     async fn close(&self, id: &IntentId) -> Result<bool, LedgerError>;
 
-    /// Moves an intent that is being undone on, to be looked at again at `due_at`.
+    /// Moves an intent that is being undone on, to be looked at again at `due_at`. One that is gone stays gone.
     async fn postpone(&self, id: &IntentId, stage: Stage, due_at: DateTime<Utc>) -> Result<(), LedgerError>;
 
     /// Forgets an intent whose work is done. Repeating it changes nothing.
     async fn settle(&self, id: &IntentId) -> Result<(), LedgerError>;
 
-    /// Up to `limit` intents that are due, oldest first, each counted as one more attempt and put off
+    /// Up to `limit` intents that are due, the longest overdue first, each counted as one more attempt and put off
     /// by `lease`, so that no other reconciler takes them meanwhile.
     async fn claim(&self, limit: u32, lease: TimeDelta) -> Result<Vec<Intent>, LedgerError>;
 

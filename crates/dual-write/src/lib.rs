@@ -20,8 +20,8 @@ mod retry;
 mod saga;
 
 pub use circuit::Circuit;
-pub use intent::{Intent, IntentId, Op, Stage};
+pub use intent::{Intent, Op, Stage};
 pub use ledger::{Backlog, Ledger, LedgerError};
 pub use reconcile::{Reconciler, Swept};
 pub use retry::{Event, Observer, RetryPolicy, Silent};
-pub use saga::{CreateError, DualWrite, Settlement};
+pub use saga::{CreateError, DualWrite};

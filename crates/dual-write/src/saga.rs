@@ -1,23 +1,10 @@
 //! The two dual writes, step by step.
 
-use crate::{Circuit, Event, Intent, IntentId, Ledger, LedgerError, Observer, Op, RetryPolicy, Stage};
-use authz::{Authorizer, EngineError, Registration, ResourceRef};
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::{Circuit, Event, Intent, Ledger, LedgerError, Observer, Op, RetryPolicy, Silent, Stage, intent::fresh_id};
+use authz::{Authorizer, Ending, EngineError, Registered, Registration};
+use chrono::{TimeDelta, Utc};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// What a store needs to persist a row and settle its intent in one commit. Such a commit fails when
-/// the intent is not open any more: the reconciler has taken the work over, and is undoing it.
-#[derive(Clone, Debug)]
-pub struct Settlement(IntentId);
-
-impl Settlement {
-    /// The intent to settle.
-    #[must_use]
-    pub const fn intent(&self) -> &IntentId {
-        &self.0
-    }
-}
 
 /// Why something was not made. Nothing of it is left, or the reconciler will see to it.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +33,8 @@ pub(crate) enum RemoveError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("there was no time for it")]
+    Late,
 }
 
 /// What has become of an intent whose relationships were removed.
@@ -74,13 +63,27 @@ pub struct DualWrite {
 }
 
 impl DualWrite {
+    /// A dual write with the retries of agentex, a circuit that opens after ten failures in a row for
+    /// five seconds, a minute's patience, and nobody who counts.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Authorizer>, ledger: Arc<dyn Ledger>) -> Self {
+        Self {
+            engine,
+            ledger,
+            retry: RetryPolicy::default(),
+            circuit: Circuit::new(10, Duration::from_secs(5)),
+            observer: Arc::new(Silent),
+            patience: TimeDelta::minutes(1),
+        }
+    }
+
     /// Makes what `registration` registers: opens an intent, registers, and lets `persist` write the
     /// row. Two commits and one engine call when all goes well.
     pub async fn create<T, E, F>(
         &self,
         registration: &Registration,
         deadline: Option<Instant>,
-        persist: impl FnOnce(Settlement) -> F,
+        persist: impl FnOnce(Registered) -> F,
     ) -> Result<T, CreateError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -93,7 +96,7 @@ impl DualWrite {
             self.undo(&intent).await;
             return Err(CreateError::Engine(error));
         }
-        match persist(Settlement(intent.id.clone())).await {
+        match persist(Registered::by(intent.id.clone())).await {
             Ok(made) => Ok(made),
             Err(error) => {
                 self.undo(&intent).await;
@@ -102,33 +105,38 @@ impl DualWrite {
         }
     }
 
-    /// The intent to end `resource`, made at `made_at`, for the store to open in the commit that
-    /// removes the row.
+    /// The ending of something, for the store to write down in the commit that removes the row.
     #[must_use]
-    pub fn ending(&self, resource: ResourceRef, made_at: DateTime<Utc>) -> Intent {
+    pub fn ending(&self) -> Ending {
         let now = Utc::now();
-        Intent::deregister(resource, now - made_at < self.patience, now, now + self.patience)
+        Ending { intent: fresh_id(), opened_at: now, due_at: now + self.patience, settled_before: now - self.patience }
     }
 
-    /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished now
-    /// is the reconciler's: the ending itself has happened.
+    /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished soon
+    /// is the reconciler's: the ending itself has happened, and its caller is waiting.
     pub async fn finish(&self, ended: &Intent) {
-        if let Err(error) = self.remove(ended, self.patience).await {
-            tracing::warn!(%error, intent = %ended.id, "an ending is finished late");
-        }
+        self.soon(ended, self.remove(ended, self.patience)).await;
     }
 
-    /// Takes back what may have been registered. What cannot be taken back now is the reconciler's.
+    /// Takes back what may have been registered. What cannot be taken back soon is the reconciler's:
+    /// the caller is waiting for the error that led here.
     async fn undo(&self, intent: &Intent) {
-        // Only an intent that is still open is undone: one that is gone was settled by a commit whose
-        // answer was lost, and its row stands.
-        let undone = match self.ledger.close(&intent.id).await {
-            Ok(false) => return,
-            Ok(true) => self.remove(intent, self.patience).await,
-            Err(error) => Err(error.into()),
+        let take_back = async {
+            // Only an intent that is still open is undone: one that is gone was settled by a commit whose
+            // answer was lost, and its row stands.
+            if self.ledger.close(&intent.id).await? {
+                self.remove(intent, self.patience).await?;
+            }
+            Ok(())
         };
-        if let Err(error) = undone {
-            tracing::warn!(%error, intent = %intent.id, "a making is undone late");
+        self.soon(intent, take_back).await;
+    }
+
+    /// Does work that the reconciler will do if it fails, or takes longer than one attempt may.
+    async fn soon<T>(&self, intent: &Intent, work: impl Future<Output = Result<T, RemoveError>>) {
+        let done = tokio::time::timeout(self.retry.attempt_timeout, work).await;
+        if let Err(error) = done.unwrap_or(Err(RemoveError::Late)) {
+            tracing::warn!(%error, intent = %intent.id, resource = %intent.resource, "relationships go late");
         }
     }
 

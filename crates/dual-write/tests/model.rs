@@ -9,13 +9,13 @@
 )]
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, Registration, Relationship,
-    ResourceRef,
+    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Principal, Registered,
+    Registration, Relationship, ResourceRef,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use dual_write::{
-    Backlog, Circuit, CreateError, DualWrite, Event, Intent, IntentId, Ledger, LedgerError, Observer, Op, Reconciler,
-    RetryPolicy, Settlement, Silent, Stage,
+    Backlog, Circuit, CreateError, DualWrite, Event, Intent, Ledger, LedgerError, Observer, Op, Reconciler,
+    RetryPolicy, Silent, Stage,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
@@ -57,12 +57,12 @@ impl World {
     }
 
     /// The commit that persists a row. Its answer may be lost.
-    async fn persist(&self, resource: ResourceRef, settlement: Settlement) -> Result<(), &'static str> {
+    async fn persist(&self, resource: ResourceRef, registered: Registered) -> Result<(), &'static str> {
         self.ledger_step().await.map_err(|_| "refused")?;
         {
             let mut intents = self.intents.lock().unwrap();
-            match intents.get(settlement.intent()) {
-                Some(intent) if intent.stage == Stage::Open => intents.remove(settlement.intent()),
+            match intents.get(registered.intent()) {
+                Some(intent) if intent.stage == Stage::Open => intents.remove(registered.intent()),
                 _ => return Err("superseded"),
             };
             self.rows.lock().unwrap().insert(resource);
@@ -233,7 +233,7 @@ async fn after_reconciling_both_sides_agree() {
         for n in 0..20 {
             let registration = task(n);
             let resource = registration.resource.clone();
-            let make = dual_write.create(&registration, None, |settlement| world.persist(resource.clone(), settlement));
+            let make = dual_write.create(&registration, None, |registered| world.persist(resource.clone(), registered));
             let patience = STEP * (1 + world.roll(25));
             if let Ok(Ok(())) = tokio::time::timeout(patience, make).await {
                 acknowledged.insert(resource.clone());
@@ -243,7 +243,7 @@ async fn after_reconciling_both_sides_agree() {
                 "seed {seed}: a row is visible without its relationships"
             );
             if world.roll(3) == 0 {
-                let intent = dual_write.ending(resource.clone(), Utc::now());
+                let intent = Intent::deregister(resource.clone(), &dual_write.ending(), Some(Utc::now()));
                 let end = async {
                     if world.remove(&intent).await? {
                         dual_write.finish(&intent).await;
