@@ -30,5 +30,5 @@ pub use world::{Things, World};
 /// The program under test, as `tests/run` has built it.
 #[must_use]
 pub fn binary() -> String {
-    std::env::var("TASKGATE_BIN").expect("TASKGATE_BIN is not set: run the tests with tests/run")
+    std::env::var("BLACKBOX_BIN").expect("BLACKBOX_BIN is not set: run the tests with tests/run")
 }

@@ -44,7 +44,7 @@ impl Settings {
         self
     }
 
-    /// The program with this environment and nothing of ours: `TASKGATE_BIN`, for one, is no key of its.
+    /// The program with this environment and nothing of ours: `BLACKBOX_BIN`, for one, is no key of its.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());

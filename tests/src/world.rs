@@ -27,6 +27,10 @@ pub struct Things {
     pub event: String,
     /// A checkpoint of the task's, in the root namespace.
     pub checkpoint: String,
+    /// A message of the task's.
+    pub message: String,
+    /// A state of the task's.
+    pub state: String,
     /// The agent that the task runs on.
     pub agent: String,
     /// The agent's name.
@@ -49,6 +53,8 @@ impl Things {
             tracker: nobody(),
             event: nobody(),
             checkpoint: nobody(),
+            message: nobody(),
+            state: nobody(),
             agent: nobody(),
             agent_name: nobody(),
         }
@@ -56,13 +62,15 @@ impl Things {
 
     /// Everything in here that an answer could repeat, with what it is called.
     #[must_use]
-    pub fn spellings(&self) -> [(&'static str, &str); 7] {
+    pub fn spellings(&self) -> [(&'static str, &str); 9] {
         [
             ("TASK", &self.task),
             ("NAME", &self.name),
             ("TRACKER", &self.tracker),
             ("EVENT", &self.event),
             ("CHECKPOINT", &self.checkpoint),
+            ("MESSAGE", &self.message),
+            ("STATE", &self.state),
             ("AGENT", &self.agent),
             ("AGENT-NAME", &self.agent_name),
         ]
@@ -143,7 +151,13 @@ impl World {
             "event": { "taskId": made["id"], "agentId": self.agent, "content": { "type": "data", "data": {} } },
             "checkpoint": { "threadId": made["id"], "checkpointId": nobody(), "checkpoint": { "channel_versions": {} } },
         });
-        let furnished = self.owner.gql(documents::FURNISH_TASK, variables).await.data();
+        let (message, state) = (message(&made["id"]), state(&made["id"], &self.agent));
+        let (furnished, message, state) = tokio::join!(
+            self.owner.gql(documents::FURNISH_TASK, variables),
+            self.owner.post("/messages", message),
+            self.owner.post("/states", state),
+        );
+        let (furnished, message, state) = (furnished.data(), message.expect(200), state.expect(200));
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {made} {furnished}")).to_owned();
         Things {
             task: text(&made["id"]),
@@ -151,6 +165,8 @@ impl World {
             tracker: text(&made["trackers"][0]["id"]),
             event: text(&furnished["appendEvent"]["id"]),
             checkpoint: text(&furnished["putCheckpoint"]["checkpointId"]),
+            message: text(&message["id"]),
+            state: text(&state["id"]),
             agent: self.agent.clone(),
             agent_name: text(&made["agents"][0]["name"]),
         }
@@ -167,9 +183,29 @@ impl World {
             "task": self.see(task).await,
             "trackers": self.owner.get(&format!("/tracker?task_id={task}")).await.expect(200),
             "checkpoints": self.owner.post("/checkpoints/list", json!({ "thread_id": task })).await.expect(200),
+            "messages": self.owner.get(&format!("/messages?task_id={task}")).await.expect(200),
+            "states": self.owner.get(&format!("/states?task_id={task}")).await.expect(200),
             "latest": self.owner.post("/checkpoints/get-tuple", json!({ "thread_id": task })).await.expect(200),
         })
     }
+}
+
+/// What a message says.
+#[must_use]
+pub fn content() -> Value {
+    json!({ "type": "text", "author": "user", "content": "hello" })
+}
+
+/// The body that makes a message.
+#[must_use]
+pub fn message(task: &Value) -> Value {
+    json!({ "task_id": task, "content": content() })
+}
+
+/// The body that makes a state.
+#[must_use]
+pub fn state(task: &Value, agent: &str) -> Value {
+    json!({ "task_id": task, "agent_id": agent, "state": { "k": 1 } })
 }
 
 /// The body that puts a checkpoint.

@@ -147,6 +147,9 @@ enum Filters {
     One(Filter),
 }
 
+/// The most conditions a request may have: each is asked of each message.
+const MOST_CONDITIONS: usize = 100;
+
 /// What messages are to be like, and what they are not to be like.
 pub fn filters(text: Option<&str>) -> Result<(Vec<Likeness>, Vec<Likeness>), Failure> {
     let Some(text) = text else { return Ok((Vec::new(), Vec::new())) };
@@ -160,8 +163,14 @@ pub fn filters(text: Option<&str>) -> Result<(Vec<Likeness>, Vec<Likeness>), Fai
         Ok(Filters::One(filter)) => vec![filter],
         Err(_) => return Err(Failure::invalid(shape)),
     };
-    let (unlike, like): (Vec<_>, Vec<_>) = filters.into_iter().partition(|filter| filter.exclude);
-    Ok((like.into_iter().map(Likeness::from).collect(), unlike.into_iter().map(Likeness::from).collect()))
+    let filters = filters.into_iter().map(|filter| (filter.exclude, Likeness::from(filter)));
+    let (unlike, like): (Vec<_>, Vec<_>) = filters.partition(|(exclude, _)| *exclude);
+    let conditions = like.iter().chain(&unlike).map(|(_, likeness)| 1 + likeness.content.len());
+    if conditions.sum::<usize>() > MOST_CONDITIONS {
+        return Err(Failure::invalid(format!("filters: must have at most {MOST_CONDITIONS} conditions")));
+    }
+    let bare = |likenesses: Vec<(bool, Likeness)>| likenesses.into_iter().map(|(_, likeness)| likeness).collect();
+    Ok((bare(like), bare(unlike)))
 }
 
 impl From<Filter> for Likeness {
@@ -236,8 +245,10 @@ mod tests {
 
     #[test]
     fn filters_of_another_shape_are_refused() {
-        let code = |text| filters(Some(text)).unwrap_err().code().status().as_u16();
+        let code = |text: &str| filters(Some(text)).unwrap_err().code().status().as_u16();
         assert_eq!(code("{"), 400);
+        let many = format!("[{}]", ["{}"; 101].join(","));
+        assert_eq!((code(&many), filters(Some(&many.replacen("{},", "", 1))).is_ok()), (422, true));
         for odd in ["7", "[7]", r#"{"content": 7}"#, r#"{"streaming_status": "LATE"}"#, r#"{"exclude": null}"#] {
             assert_eq!(code(odd), 422, "{odd}");
         }

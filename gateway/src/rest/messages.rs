@@ -11,7 +11,7 @@ use crate::{App, Caller, Failure, lifecycle::new_id};
 use authz::{After, Direction, Gate, Permit, SortKey, Start, Target, Task, Window, action::Update};
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, TimeDelta, Utc};
 use conversations::{MessageOrder, MessageQuery, NewMessage, Revision, StreamingStatus};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
@@ -70,12 +70,20 @@ struct CreateMessageRequest {
     created_at: Option<DateTime<Utc>>,
 }
 
-/// A time with an offset, or without one in UTC.
+/// A time with an offset, or without one in UTC, to the microsecond, in a year that everybody can write.
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let at = DateTime::parse_from_rfc3339(&text).map(DateTime::<Utc>::from);
     let at = at.or_else(|_| text.parse::<NaiveDateTime>().map(|at| at.and_utc()));
-    at.map(Some).map_err(|_| D::Error::custom("must be a time, such as `2026-01-31T12:00:00Z`"))
+    match at.ok().filter(|at| (1..=9999).contains(&at.year())) {
+        Some(at) => Ok(Some(microseconds(at))),
+        None => Err(D::Error::custom("must be a time, such as `2026-01-31T12:00:00Z`")),
+    }
+}
+
+/// A time as rows keep it. A leap second is the first of the next minute.
+fn microseconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
 /// Say something
@@ -88,7 +96,7 @@ async fn create(State(app): State<App>, Caller(gate): Caller, body: Document) ->
         id: new_id(),
         content: body.content.try_into()?,
         streaming_status: body.streaming_status.map(StreamingStatus::from),
-        at: body.created_at.unwrap_or_else(Utc::now).trunc_subsecs(6),
+        at: body.created_at.unwrap_or_else(|| microseconds(Utc::now())),
     };
     let message = app.stores.messages.append(&permit, vec![new]).await?.pop().ok_or_else(|| permit.hidden())?;
     Ok(Json(message.into()))
@@ -112,7 +120,7 @@ async fn create_batch(
 ) -> Result<Json<Vec<TaskMessage>>, Failure> {
     let permit = writer(&gate, &body).await?;
     let body: CreateMessagesRequest = body.read()?;
-    let mut at = body.created_at.unwrap_or_else(Utc::now).trunc_subsecs(6);
+    let mut at = body.created_at.unwrap_or_else(|| microseconds(Utc::now()));
     let mut new = Vec::with_capacity(body.contents.len());
     for content in body.contents {
         new.push(NewMessage { id: new_id(), content: content.try_into()?, streaming_status: None, at });

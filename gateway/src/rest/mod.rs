@@ -62,9 +62,8 @@ fn head() -> OpenApi {
         .title("Taskgate")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Tasks, trackers and checkpoints, each for those who may."));
-    let (problem, schema) = wire::problem();
     let components = ComponentsBuilder::new()
-        .schema(problem, schema)
+        .schemas_from_iter(wire::problems())
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))));
     let either = ["bearer", "api_key"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, ToSchema,
-    openapi::{Content, Ref, RefOr, Response},
+    openapi::{Content, Ref, RefOr, Response, Schema},
 };
 
 /// A time, as RFC 3339 with microseconds and `Z`.
@@ -65,14 +65,34 @@ pub struct DeleteResponse {
 
 /// An answer that is not the one hoped for.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the bodies that `Failure` writes")]
-pub struct Problem {
+#[expect(dead_code, reason = "describes what `Failure` writes")]
+struct Problem {
     /// What is wrong.
     message: String,
-    /// The HTTP status. Validation answers have `status_code` instead, which is 10422.
+    /// The HTTP status.
     code: u16,
     /// Always null.
     data: Option<()>,
+}
+
+/// The answer to a request of the wrong form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Failure` writes")]
+struct ValidationProblem {
+    /// Which field, and what it takes.
+    message: String,
+    /// Always 10422.
+    status_code: u16,
+    /// Always null.
+    data: Option<()>,
+}
+
+/// The answer to somebody unknown.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Failure` writes")]
+struct Detail {
+    /// What is wrong.
+    detail: String,
 }
 
 /// What any operation may answer instead. The `x-error-code` header has a stable word for each.
@@ -93,18 +113,26 @@ impl IntoResponses for Refused {
         ]
         .into_iter()
         .map(|(status, description)| {
+            let body = match status {
+                "401" => Detail::name(),
+                "422" => ValidationProblem::name(),
+                _ => Problem::name(),
+            };
             let mut response = Response::new(description);
-            let body = Content::new(Some(Ref::from_schema_name(Problem::name())));
-            response.content.insert("application/json".to_owned(), RefOr::T(body));
+            let body = RefOr::T(Content::new(Some(Ref::from_schema_name(body))));
+            response.content.insert("application/json".to_owned(), body);
             (status.to_owned(), RefOr::T(response))
         })
         .collect()
     }
 }
 
-/// The schema that [`Refused`] refers to.
-pub fn problem() -> (String, RefOr<utoipa::openapi::Schema>) {
-    (Problem::name().into_owned(), <Problem as utoipa::PartialSchema>::schema())
+/// The schemas that [`Refused`] refers to.
+pub fn problems() -> impl Iterator<Item = (String, RefOr<Schema>)> {
+    fn named<T: ToSchema>() -> (String, RefOr<Schema>) {
+        (T::name().into_owned(), T::schema())
+    }
+    [named::<Problem>(), named::<ValidationProblem>(), named::<Detail>()].into_iter()
 }
 
 #[cfg(test)]

@@ -67,7 +67,10 @@ async fn p4_a_message_says_when_it_was_said() {
         assert_eq!(said["streaming_status"], "IN_PROGRESS");
     }
     assert!(at(Value::Null).await.ok()["created_at"].as_str().is_some_and(|time| time.len() == 27));
-    for odd in [json!("yesterday"), json!(7), json!("")] {
+    let leap = at("2016-12-31T23:59:60Z".into()).await.ok();
+    assert_eq!(leap["created_at"], "2017-01-01T00:00:00.000000Z");
+    let far = ["0000-01-01T00:00:00Z", "+12026-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "yesterday", ""];
+    for odd in far.map(Value::from).into_iter().chain([json!(7), json!([])]) {
         invalid(&at(odd).await, "created_at: ");
     }
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 async fn passes(server: &Server, script: &str) {
-    let python = std::env::var("TASKGATE_CLIENTS_PYTHON").expect("TASKGATE_CLIENTS_PYTHON is not set: run tests/run");
+    let python = std::env::var("BLACKBOX_CLIENTS_PYTHON").expect("BLACKBOX_CLIENTS_PYTHON is not set: run tests/run");
     let output = Command::new(python)
         .arg(tree::root().join("tests/clients").join(script))
         .env("BASE_URL", server.demo.url())

@@ -132,7 +132,7 @@ async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself()
 }
 
 #[tokio::test]
-async fn w7_connections_that_break_while_they_lie_idle_are_not_the_callers_matter() {
+async fn connections_that_break_while_they_lie_idle_are_not_the_callers_matter() {
     let (world, road) = behind_a_road().await;
     let task = world.task().await;
     sleep(Duration::from_millis(1200)).await;

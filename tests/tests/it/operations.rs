@@ -109,6 +109,8 @@ impl Operation {
                 let shows = [&things.task, &things.agent].into_iter().any(|id| answer.text().contains(id.as_str()));
                 if self.needs == Needs::List && !shows { Outcome::Empty } else { Outcome::Done }
             }
+            // Let in, and what was to be made is there: a task has one state for each of its agents.
+            Some("ALREADY_EXISTS") => Outcome::Done,
             Some("NOT_FOUND") => Outcome::Hidden,
             Some("FORBIDDEN") => Outcome::Forbidden,
             Some("UNAUTHENTICATED") => Outcome::Unauthenticated,

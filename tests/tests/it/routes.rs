@@ -71,6 +71,27 @@ pub const ROUTES: &[Operation] = &[
         get(format!("/events?task_id={}&agent_id={}", t.task, t.agent))
     }),
     route("GET /events/{event_id}", Needs::TaskAndAgent("read"), |t| get(format!("/events/{}", t.event))),
+    route("GET /messages", READ, |t| get(format!("/messages?task_id={}", t.task))),
+    route("GET /messages/paginated", READ, |t| get(format!("/messages/paginated?task_id={}", t.task))),
+    route("GET /messages/{message_id}", READ, |t| get(format!("/messages/{}", t.message))),
+    route("POST /messages", UPDATE, |t| post("/messages", world::message(&json!(t.task)))),
+    route("POST /messages/batch", UPDATE, |t| {
+        post("/messages/batch", json!({ "task_id": t.task, "contents": [world::content()] }))
+    }),
+    route("PUT /messages/{message_id}", UPDATE, |t| {
+        put(format!("/messages/{}", t.message), world::message(&json!(t.task)))
+    }),
+    route("PUT /messages/batch", UPDATE, |t| {
+        put(
+            "/messages/batch".to_owned(),
+            json!({ "task_id": t.task, "updates": { t.message.as_str(): world::content() } }),
+        )
+    }),
+    route("GET /states", READ, |t| get(format!("/states?task_id={}", t.task))),
+    route("GET /states/{state_id}", READ, |t| get(format!("/states/{}", t.state))),
+    route("POST /states", UPDATE, |t| post("/states", world::state(&json!(t.task), &t.agent))),
+    route("PUT /states/{state_id}", UPDATE, |t| put(format!("/states/{}", t.state), json!({ "state": { "k": 2 } }))),
+    route("DELETE /states/{state_id}", DELETE, |t| delete(format!("/states/{}", t.state))),
     route("GET /agents", Needs::List, |t| get(format!("/agents?task_id={}", t.task))),
     route("GET /agents/{agent_id}", Needs::Agent("read"), |t| get(format!("/agents/{}", t.agent))),
     route("GET /agents/name/{agent_name}", Needs::Agent("read"), |t| get(format!("/agents/name/{}", t.agent_name))),

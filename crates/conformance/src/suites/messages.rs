@@ -13,6 +13,7 @@ use tasks::TaskId;
 suite! { $ messages(World) {
     writing: [
         what_is_said_comes_back,
+        numbers_come_back_as_they_went,
         nothing_said_is_nothing_written,
         a_task_that_is_gone_hears_nothing,
         text_that_cannot_be_stored_leaves_nothing,

@@ -31,6 +31,19 @@ pub(super) async fn what_is_said_comes_back(world: &World) {
     }
 }
 
+/// PostgreSQL writes every digit of a number out, and what it writes must be readable: a row that cannot
+/// be read would spoil every list it is in.
+pub(super) async fn numbers_come_back_as_they_went(world: &World) {
+    let cast = world.cast().await;
+    let task = cast.task().await;
+    let numbers =
+        json!([f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 0.1, 1.234_567_890_123_456_7e300, u64::MAX, i64::MIN]);
+    let said = say(&cast, &task, [json!({ "numbers": numbers })]).await.remove(0);
+    let located = world.messages.locate(&said.id).await.unwrap().unwrap();
+    let found = located.into_inner(&may(&cast.viewer, &task).await).unwrap();
+    assert_eq!(found.content["numbers"], numbers);
+}
+
 pub(super) async fn nothing_said_is_nothing_written(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
