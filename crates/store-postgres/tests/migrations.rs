@@ -125,7 +125,7 @@ impl Adopted {
         Self { scratch, store: PgStore::new(pool.clone()), pool, gate }
     }
 
-    async fn may<R: Resource + authz::Allows<A>, A: authz::action::Marker>(&self, id: &str) -> authz::Permit<R, A> {
+    async fn may<R: Resource + authz::Allows<A>, A: authz::action::Marker>(&self, id: &str) -> Permit<R, A> {
         self.gate.permit(&Target::known(Id::new(id))).await.unwrap()
     }
 
