@@ -1,4 +1,5 @@
 //! A row and its intent change in one commit, and those who race for an intent are told apart.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/server.rs"]
 mod server;
