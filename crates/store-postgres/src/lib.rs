@@ -1,8 +1,8 @@
 //! The store ports on PostgreSQL.
 //!
 //! One file per port. A statement that is always the same is checked against the schema when it is
-//! compiled; the lists, which vary, are built in [`list`]. Faults of the driver are told apart in
-//! [`fault`], once. A scope whose relationships stand beside the rows is a join, see [`held`].
+//! compiled; the lists, which vary, are built in `list`. Faults of the driver are told apart in
+//! `fault`, once. A scope whose relationships stand beside the rows is a join, see `held`.
 //!
 //! Rows that an older system marked `DELETED` are as if they were not. What hangs on such a task is
 //! reached with the task's permit only, which nobody gets any more.
