@@ -1,4 +1,5 @@
 //! Every store suite on PostgreSQL, with the engine whose relationships stand beside the rows.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/server.rs"]
 mod server;
