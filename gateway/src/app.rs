@@ -4,9 +4,10 @@ use agents::AgentStore;
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
+use dual_write::DualWrite;
 use identity::{AuthContext, Resolver};
 use serde::Deserialize;
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 use tasks::TaskStore;
 use trackers::TrackerStore;
 
@@ -51,6 +52,8 @@ impl Default for Limits {
 pub struct Parts {
     /// Where permissions are decided.
     pub engine: Arc<dyn Authorizer>,
+    /// What makes and ends things in the engine and in the stores.
+    pub dual_write: Arc<DualWrite>,
     /// Who tells callers apart.
     pub resolver: Arc<dyn Resolver>,
     /// Where rows are kept.
@@ -59,6 +62,8 @@ pub struct Parts {
     pub denials: DenialPolicy,
     /// Bounds on requests.
     pub limits: Limits,
+    /// How long a request may take.
+    pub request_timeout: Duration,
     /// Whether GraphQL answers questions about its schema.
     pub introspection: bool,
 }

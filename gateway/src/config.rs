@@ -112,6 +112,60 @@ impl Default for Database {
     }
 }
 
+/// How rows and relationships are kept in step.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DualWrite {
+    /// How often a write to the engine is tried again.
+    pub retries: usize,
+    /// How long the first retry waits, in milliseconds; later ones wait ever longer.
+    pub base_delay_ms: u64,
+    /// The longest a retry waits, in milliseconds.
+    pub max_delay_ms: u64,
+    /// How long one attempt may take, in milliseconds.
+    pub attempt_timeout_ms: u64,
+    /// How long whoever makes or ends a thing has before the reconciler takes over, in milliseconds.
+    pub patience_ms: u32,
+    /// How often the reconciler looks for what is overdue, in milliseconds.
+    pub sweep_interval_ms: u64,
+}
+
+impl Default for DualWrite {
+    fn default() -> Self {
+        Self {
+            retries: 3,
+            base_delay_ms: 100,
+            max_delay_ms: 2_000,
+            attempt_timeout_ms: 5_000,
+            patience_ms: 60_000,
+            sweep_interval_ms: 5_000,
+        }
+    }
+}
+
+impl DualWrite {
+    /// How often the reconciler looks for what is overdue.
+    #[must_use]
+    pub const fn sweep_interval(&self) -> Duration {
+        Duration::from_millis(self.sweep_interval_ms)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.attempt_timeout_ms > 0, "configuration key `dual_write.attempt_timeout_ms` is 0");
+        anyhow::ensure!(self.sweep_interval_ms > 0, "configuration key `dual_write.sweep_interval_ms` is 0");
+        // Jitter may double a delay.
+        let retries = self.retries as u64;
+        let attempts = self.attempt_timeout_ms.saturating_mul(retries.saturating_add(1));
+        let longest = attempts.saturating_add(self.max_delay_ms.saturating_mul(2).saturating_mul(retries));
+        anyhow::ensure!(
+            u64::from(self.patience_ms) > longest,
+            "configuration key `dual_write.patience_ms` is {}, and all attempts together may take {longest}",
+            self.patience_ms
+        );
+        Ok(())
+    }
+}
+
 /// Everything that can be configured. The README's table describes each key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -142,6 +196,8 @@ pub struct Config {
     pub database: Database,
     /// Bounds on requests.
     pub limits: Limits,
+    /// How rows and relationships are kept in step.
+    pub dual_write: DualWrite,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged, as `tracing` filter directives.
@@ -164,6 +220,7 @@ impl Default for Config {
             tokens: Vec::new(),
             database: Database::default(),
             limits: Limits::default(),
+            dual_write: DualWrite::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
         }
@@ -232,6 +289,7 @@ impl Config {
             "configuration key `storage` is `url`, and `database_url` is not set"
         );
         anyhow::ensure!(self.database.max_connections > 0, "configuration key `database.max_connections` is 0");
+        self.dual_write.check()?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -264,6 +322,9 @@ mod tests {
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),
             ("storage = 'url'", "database_url"),
+            ("[dual_write]\npatience = 1", "patience"),
+            ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
+            ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

@@ -9,11 +9,12 @@ use crate::{
 use agents::{AcpType, NewAgent};
 use anyhow::Context as _;
 use authz::{
-    Action, Agent, Authorizer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
+    Action, Agent, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
     action::{Share, Update},
 };
 use checkpoints::NewCheckpoint;
 use conversations::NewEvent;
+use dual_write::DualWrite;
 use identity::{AuthContext, TokenTable};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::{Deserialize, Serialize};
@@ -57,10 +58,10 @@ impl Demo {
     pub async fn seed(
         config: &Config,
         stores: &Stores,
-        engine: &Arc<dyn Authorizer>,
+        dual_write: &Arc<DualWrite>,
         url: String,
     ) -> anyhow::Result<Self> {
-        let stage = Stage::new(config, stores, engine);
+        let stage = Stage::new(config, stores, dual_write);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
@@ -115,14 +116,16 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config, stores: &Stores, engine: &Arc<dyn Authorizer>) -> Self {
+    fn new(config: &Config, stores: &Stores, dual_write: &Arc<DualWrite>) -> Self {
         let app = App::new(Parts {
-            engine: Arc::clone(engine),
+            engine: Arc::clone(&dual_write.engine),
+            dual_write: Arc::clone(dual_write),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
             stores: stores.clone(),
             denials: config.denials.into(),
             limits: config.limits,
+            request_timeout: config.request_timeout(),
             introspection: false,
         });
         let gate = |id: &str, tenant: &str| app.gate(&AuthContext::new(Principal::user(id), Id::new(tenant)));

@@ -8,9 +8,10 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
+use dual_write::CreateError;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -105,6 +106,12 @@ pub enum Failure {
     /// Something behind the gateway cannot be reached.
     #[error("the service is temporarily unavailable; try again shortly")]
     Unavailable(#[source] Cause),
+    /// Something behind the gateway has been failing, and is left alone for a while.
+    #[error("the service is temporarily unavailable; try again in {} s", whole_seconds(.retry_after))]
+    Suspended {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// A fault of the gateway's own.
     #[error("internal error")]
     Internal(#[source] Cause),
@@ -135,9 +142,18 @@ impl Failure {
             Self::AlreadyExists(_) => Code::AlreadyExists,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
             Self::UnsupportedMediaType => Code::UnsupportedMediaType,
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Suspended { .. } => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
+    }
+
+    /// How long to wait before trying again, in seconds, when that may help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        if let Self::Suspended { retry_after } = self {
+            return Some(whole_seconds(retry_after));
+        }
+        (self.code() == Code::Unavailable).then_some(1)
     }
 
     /// Writes the cause of a failure of ours to the log. Called once, where the failure is answered.
@@ -151,9 +167,15 @@ impl Failure {
             | Self::Precondition(_)
             | Self::AlreadyExists(_)
             | Self::TooLarge { .. }
-            | Self::UnsupportedMediaType => {}
+            | Self::UnsupportedMediaType
+            | Self::Suspended { .. } => {}
         }
     }
+}
+
+/// At least one, and never too early.
+fn whole_seconds(wait: &Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
 }
 
 /// An error and its sources, on one line.
@@ -171,7 +193,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         self.log();
-        let (code, message) = (self.code(), self.to_string());
+        let (code, message, retry_after) = (self.code(), self.to_string(), self.retry_after());
         let status = code.status();
         let body = match code {
             Code::Unauthenticated => json!({ "detail": message }),
@@ -191,8 +213,8 @@ impl IntoResponse for Failure {
         if code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if code == Code::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -207,6 +229,17 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl<E: Into<Self>> From<CreateError<E>> for Failure {
+    fn from(error: CreateError<E>) -> Self {
+        match error {
+            CreateError::Ledger(error) => Self::Unavailable(Arc::new(error)),
+            CreateError::CircuitOpen { retry_after } => Self::Suspended { retry_after },
+            CreateError::Engine(error) => Self::Unavailable(Arc::new(error)),
+            CreateError::Persist(error) => error.into(),
+        }
+    }
+}
+
 impl From<tasks::StoreError> for Failure {
     fn from(error: tasks::StoreError) -> Self {
         use tasks::StoreError as E;
@@ -214,7 +247,7 @@ impl From<tasks::StoreError> for Failure {
             E::NameTaken { .. } => Self::AlreadyExists(error.to_string()),
             E::NoSuchAgent | E::WrongStatus { .. } => Self::Precondition(error.to_string()),
             E::Unstorable => Self::Invalid(error.to_string()),
-            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            E::Superseded | E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
             E::Corrupt { .. } => Self::Internal(Arc::new(error)),
         }
     }
@@ -226,7 +259,7 @@ impl From<agents::StoreError> for Failure {
         match error {
             E::NameTaken { .. } => Self::AlreadyExists(error.to_string()),
             E::Unstorable => Self::Invalid(error.to_string()),
-            E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            E::Superseded | E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
             E::Corrupt { .. } => Self::Internal(Arc::new(error)),
         }
     }

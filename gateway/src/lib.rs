@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod rest;
 pub mod serve;
 pub mod storage;
+pub mod sweeper;
 
 pub use app::{App, Limits, Parts, Stores};
 pub use caller::Caller;

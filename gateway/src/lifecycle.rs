@@ -1,21 +1,23 @@
 //! The two writes that make or end something: a row here, its relationships there.
 //!
-//! Making registers first, so that no row is ever visible without its relationships; a row that then
-//! cannot be persisted is unregistered again, and the caller hears the first error. Ending removes
-//! the row first, so that nothing is visible that is half gone; relationships that cannot be removed
-//! afterwards lead to no row, and the caller's delete has happened all the same.
+//! Each is a dual write (see [`dual_write`]): whatever fails or is cut off on the way, the two sides
+//! agree in the end. Making registers first, so that no row is ever visible without its
+//! relationships, and the caller hears the first error. Ending removes the row first, so that nothing
+//! is visible that is half gone, and has happened once the row is gone.
 //!
-//! Both run to their end once begun: a caller who hangs up does not leave half of them.
+//! Both run to their end once begun: a caller who hangs up does not leave work to the reconciler.
 
 use crate::{App, Failure};
 use agents::{Agent, NewAgent};
 use authz::{
-    Gate, Permit, Refusal, Registered, Target,
+    Gate, Permit, ResourceRef, Target,
     action::{Create, Delete, Execute},
 };
+use dual_write::{CreateError, Intent};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tasks::{NewTask, Task, TaskId};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// What a caller says of a task to be made.
@@ -36,6 +38,7 @@ pub async fn create_task(
     agent: &Target<authz::Agent>,
     draft: TaskDraft,
 ) -> Result<Task, Failure> {
+    let deadline = Instant::now() + app.request_timeout;
     let permit = gate.permit::<_, Execute>(agent).await?;
     if draft.name.as_ref().is_some_and(|name| name.len() > tasks::NAME_BYTES) {
         return Err(Failure::invalid(format!("name: must be at most {} bytes", tasks::NAME_BYTES)));
@@ -49,46 +52,41 @@ pub async fn create_task(
         metadata: draft.metadata,
         creator: Some(gate.principal().clone()),
     };
-    let (app, gate) = (app.clone(), gate.clone());
+    let registration = gate.registration_of_task(&permit, &new.id);
+    let app = app.clone();
     to_the_end(async move {
-        let registered = gate.register_task(&permit, &new.id).await?;
-        match app.stores.tasks.create(&permit, new).await {
-            Ok(task) => Ok(task),
-            Err(error) => {
-                undo(&gate, registered).await;
-                // The agent was there a moment ago and is gone, or is not of the caller's tenant.
-                Err(if matches!(error, tasks::StoreError::NoSuchAgent) { permit.hidden().into() } else { error.into() })
-            }
-        }
+        let persist = |registered| app.stores.tasks.create(&permit, new, registered);
+        let made = app.dual_write.create(&registration, Some(deadline), persist).await;
+        made.map_err(|error| {
+            // The agent was there a moment ago and is gone, or is not of the caller's tenant.
+            let no_agent = matches!(error, CreateError::Persist(tasks::StoreError::NoSuchAgent));
+            if no_agent { permit.hidden().into() } else { error.into() }
+        })
     })
     .await
 }
 
 /// Makes an agent in the caller's tenant. The caller owns it.
 pub async fn create_agent(app: &App, gate: &Gate, new: NewAgent) -> Result<Agent, Failure> {
+    let deadline = Instant::now() + app.request_timeout;
     let permit = gate.permit::<_, Create>(&Target::known(gate.tenant().clone())).await?;
-    let (app, gate) = (app.clone(), gate.clone());
+    let registration = gate.registration_of_agent(&permit, &new.id);
+    let app = app.clone();
     to_the_end(async move {
-        let registered = gate.register_agent(&permit, &new.id).await?;
-        match app.stores.agents.create(&permit, new).await {
-            Ok(agent) => Ok(agent),
-            Err(error) => {
-                undo(&gate, registered).await;
-                Err(error.into())
-            }
-        }
+        let persist = |registered| app.stores.agents.create(&permit, new, registered);
+        Ok(app.dual_write.create(&registration, Some(deadline), persist).await?)
     })
     .await
 }
 
 /// Removes the permitted task and all it owns. Answers the task as it last was.
-pub async fn delete_task(app: &App, gate: &Gate, permit: Permit<authz::Task, Delete>) -> Result<Task, Failure> {
-    let (app, gate) = (app.clone(), gate.clone());
+pub async fn delete_task(app: &App, permit: Permit<authz::Task, Delete>) -> Result<Task, Failure> {
+    let app = app.clone();
     to_the_end(async move {
-        let task = app.stores.tasks.delete(&permit).await?.ok_or_else(|| permit.hidden())?;
-        if let Err(error) = gate.deregister(&permit).await {
-            log_leftover(&error, "a deleted task is still registered", permit.id().as_str());
-        }
+        let ending = app.dual_write.ending();
+        let task = app.stores.tasks.delete(&permit, &ending).await?.ok_or_else(|| permit.hidden())?;
+        let ended = Intent::deregister(ResourceRef::of(permit.id()), &ending, task.created_at);
+        app.dual_write.finish(&ended).await;
         Ok(task)
     })
     .await
@@ -98,17 +96,6 @@ pub async fn delete_task(app: &App, gate: &Gate, permit: Permit<authz::Task, Del
 #[must_use]
 pub fn new_id() -> String {
     Uuid::now_v7().to_string()
-}
-
-async fn undo(gate: &Gate, registered: Registered) {
-    let resource = registered.resource().to_string();
-    if let Err(error) = gate.undo(registered).await {
-        log_leftover(&error, "a resource without a row is still registered", &resource);
-    }
-}
-
-fn log_leftover(error: &Refusal, message: &str, resource: &str) {
-    tracing::error!(%error, resource, "{message}");
 }
 
 /// Runs `work` to its end, whether or not the caller waits for it.

@@ -1,6 +1,8 @@
 //! The server: storage opened, routers joined, and all of it stopped in order.
 
-use crate::{App, Failure, Parts, config::Config, demo::Demo, graphql, health, rest, storage::Storage};
+use crate::{
+    App, Failure, Parts, config::Config, demo::Demo, graphql, health, rest, storage::Storage, sweeper, sweeper::Sweeper,
+};
 use anyhow::Context as _;
 use axum::{
     Router,
@@ -28,13 +30,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     let storage = Storage::open(&config).await?;
+    let (engine, ledger) = (Arc::clone(&storage.engine), Arc::clone(&storage.ledger));
+    let dual_write = sweeper::dual_write(&config.dual_write, engine, ledger);
 
     let mut table = TokenTable::default();
     for token in &config.tokens {
         table = table.with(token.expose(), token.context()?);
     }
     let demo = if config.wants_demo() {
-        let demo = Demo::seed(&config, &storage.stores, &storage.engine, url.clone()).await?;
+        let demo = Demo::seed(&config, &storage.stores, &dual_write, url.clone()).await?;
         table = demo.admit(table)?;
         Some(demo)
     } else {
@@ -42,10 +46,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine),
+        dual_write: Arc::clone(&dual_write),
         resolver: Arc::new(table),
         stores: storage.stores.clone(),
         denials: config.denials.into(),
         limits: config.limits,
+        request_timeout: config.request_timeout(),
         introspection: config.introspection,
     });
     let router = router(&config, &app, &storage);
@@ -54,7 +60,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let (Some(demo), Some(path)) = (&demo, &config.demo_file) {
         demo.write(path)?;
     }
+    let sweeper = Sweeper::start(dual_write, config.dual_write.sweep_interval());
     server.await?;
+    drop(sweeper);
     storage.close().await;
     Ok(())
 }

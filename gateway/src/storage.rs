@@ -8,6 +8,7 @@ use crate::{
 use anyhow::Context as _;
 use authz::Authorizer;
 use authz_graph::{GraphEngine, MemoryGraph};
+use dual_write::Ledger;
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Executor as _,
@@ -24,6 +25,8 @@ const STALE: Duration = Duration::from_secs(1);
 pub struct Storage {
     /// Where rows are kept.
     pub stores: Stores,
+    /// Where dual writes are noted, beside the rows.
+    pub ledger: Arc<dyn Ledger>,
     /// Where permissions are decided.
     pub engine: Arc<dyn Authorizer>,
     /// What kind it is, and whether it answers.
@@ -87,10 +90,10 @@ impl Storage {
             checkpoints: store.clone(),
             events: store.clone(),
             messages: store.clone(),
-            states: store,
+            states: store.clone(),
         };
         let health = Health { kind: "memory (nothing is kept)", pool: None };
-        Self { stores, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
+        Self { stores, ledger: store, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
     }
 
     async fn postgres(
@@ -109,10 +112,10 @@ impl Storage {
             checkpoints: store.clone(),
             events: store.clone(),
             messages: store.clone(),
-            states: store,
+            states: store.clone(),
         };
         let engine = Arc::new(GraphEngine::new(pool.clone()));
-        Ok(Self { stores, engine, health: Health { kind, pool: Some(pool) }, cluster })
+        Ok(Self { stores, ledger: store, engine, health: Health { kind, pool: Some(pool) }, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

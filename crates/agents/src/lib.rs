@@ -1,7 +1,7 @@
 //! Agents: what runs tasks.
 
 use authz::{
-    After, Guarded, Id, Page, Permit, Principal, Scope, SortKey, Tenant, Window,
+    After, Guarded, Id, Page, Permit, Principal, Registered, Scope, SortKey, Tenant, Window,
     action::{Create, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -177,6 +177,9 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// The making took so long that it was given up, and its registration is being undone.
+    #[error("the agent took too long to make")]
+    Superseded,
     /// A text holds U+0000, which no row can.
     #[error("text with U+0000 in it cannot be stored")]
     Unstorable,
@@ -206,9 +209,15 @@ pub trait AgentStore: Send + Sync {
     /// A page of the agents in scope. One round trip.
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError>;
 
-    /// Makes an agent in the permitted tenant, in status `Ready` and registered now, or
-    /// [`StoreError::NameTaken`].
-    async fn create(&self, permit: &Permit<Tenant, Create>, new: NewAgent) -> Result<Agent, StoreError>;
+    /// Makes an agent in the permitted tenant, in status `Ready` and registered now, and settles the
+    /// intent it was registered by, all or none. One round trip. [`StoreError::NameTaken`] and
+    /// [`StoreError::Superseded`] (the intent is not open any more) leave no row, and the intent as it was.
+    async fn create(
+        &self,
+        permit: &Permit<Tenant, Create>,
+        new: NewAgent,
+        registered: Registered,
+    ) -> Result<Agent, StoreError>;
 
     /// The ids of the agents that work on each permitted task. One round trip.
     async fn of_tasks(

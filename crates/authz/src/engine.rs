@@ -124,9 +124,33 @@ pub enum EngineError {
     /// Not reachable, or not in time.
     #[error("the authorization engine is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It did not answer in time. What it was asked to write may have been written.
+    #[error("the authorization engine did not answer in time")]
+    TimedOut,
     /// It answered something that is not an answer, such as the wrong number of decisions.
     #[error("the authorization engine answered nonsense: {0}")]
     Malformed(String),
+}
+
+impl EngineError {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::TimedOut => true,
+            Self::Malformed(_) => false,
+        }
+    }
+
+    /// The class of the error, for metrics: one of few words.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "Unavailable",
+            Self::TimedOut => "Timeout",
+            Self::Malformed(_) => "Malformed",
+        }
+    }
 }
 
 /// An authorization engine. Batch-first: a single check is a batch of one.

@@ -1,7 +1,7 @@
 //! The gate: one per request, and the only maker of permits.
 
 use crate::{
-    action::{Action, ActionSet, Create, Delete, Execute, Marker, Share},
+    action::{Action, ActionSet, Create, Execute, Marker, Share},
     denial::{DenialPolicy, Refusal},
     engine::{Authorizer, Check, EngineError, Extent, Holder, Registration, Relationship},
     permit::{Grants, Permit, Scope, Target},
@@ -21,19 +21,6 @@ pub struct Gate {
     tenant: Id<Tenant>,
     engine: Arc<dyn Authorizer>,
     policy: DenialPolicy,
-}
-
-/// A registration that has happened and can be undone, once.
-#[must_use = "either the row is persisted or the registration is undone"]
-#[derive(Debug)]
-pub struct Registered(ResourceRef);
-
-impl Registered {
-    /// What was registered.
-    #[must_use]
-    pub const fn resource(&self) -> &ResourceRef {
-        &self.0
-    }
 }
 
 impl Gate {
@@ -103,36 +90,21 @@ impl Gate {
         Ok(Scope::new(extent))
     }
 
-    /// Registers a new task under the agent it will run on: the caller owns it.
-    pub async fn register_task(&self, agent: &Permit<Agent, Execute>, task: &Id<Task>) -> Result<Registered, Refusal> {
-        self.register(ResourceRef::of(task), Some(ResourceRef::of(agent.id()))).await
+    /// What is to be registered of a new task under the agent it will run on: the caller owns it.
+    #[must_use]
+    pub fn registration_of_task(&self, agent: &Permit<Agent, Execute>, task: &Id<Task>) -> Registration {
+        self.registration(ResourceRef::of(task), Some(ResourceRef::of(agent.id())))
     }
 
-    /// Registers a new agent in the caller's tenant: the caller owns it.
-    pub async fn register_agent(
-        &self,
-        tenant: &Permit<Tenant, Create>,
-        agent: &Id<Agent>,
-    ) -> Result<Registered, Refusal> {
+    /// What is to be registered of a new agent in the caller's tenant: the caller owns it.
+    #[must_use]
+    pub fn registration_of_agent(&self, tenant: &Permit<Tenant, Create>, agent: &Id<Agent>) -> Registration {
         debug_assert_eq!(tenant.id(), &self.tenant);
-        self.register(ResourceRef::of(agent), None).await
+        self.registration(ResourceRef::of(agent), None)
     }
 
-    async fn register(&self, resource: ResourceRef, parent: Option<ResourceRef>) -> Result<Registered, Refusal> {
-        let (owner, tenant) = (self.principal.clone(), self.tenant.to_text());
-        let registration = Registration { resource, owner, tenant, parent };
-        self.engine.register(&registration).await.map_err(unavailable)?;
-        Ok(Registered(registration.resource))
-    }
-
-    /// Takes a registration back, because its row was not persisted.
-    pub async fn undo(&self, registered: Registered) -> Result<(), Refusal> {
-        self.engine.deregister(&registered.0).await.map_err(unavailable)
-    }
-
-    /// Forgets every relationship of a resource whose row is gone.
-    pub async fn deregister<R: Allows<Delete>>(&self, permit: &Permit<R, Delete>) -> Result<(), Refusal> {
-        self.engine.deregister(&ResourceRef::of(permit.id())).await.map_err(unavailable)
+    fn registration(&self, resource: ResourceRef, parent: Option<ResourceRef>) -> Registration {
+        Registration { resource, owner: self.principal.clone(), tenant: self.tenant.to_text(), parent }
     }
 
     /// Gives `principal` a role on the permitted resource.

@@ -3,12 +3,14 @@
 use crate::extents::Answering;
 use agents::{AcpType, AgentId, AgentStore, NewAgent};
 use authz::{
-    Agent, Allows, Authorizer, DenialPolicy, Extent, Gate, Id, Permit, Principal, Relation, Relationship, ResourceRef,
-    Role, Scope, Target, Task, Tenant,
-    action::{Create, Marker, Read, Share},
+    Agent, Allows, Authorizer, DenialPolicy, Extent, Gate, Id, Permit, Principal, Registered, Registration, Relation,
+    Relationship, ResourceRef, Role, Scope, Target, Task, Tenant,
+    action::{Create, Delete, Marker, Read, Share},
 };
 use checkpoints::CheckpointStore;
+use chrono::{TimeDelta, Utc};
 use conversations::{Event, EventStore, MessageStore, NewEvent, StateStore};
+use dual_write::{CreateError, DualWrite, Intent, Ledger};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use uuid::Uuid;
 pub struct World {
     /// The engine that permits come from.
     pub engine: Arc<dyn Authorizer>,
+    /// What makes and ends things in the engine and in the stores.
+    pub dual_write: Arc<DualWrite>,
     /// Where agents are kept.
     pub agents: Arc<dyn AgentStore>,
     /// Where tasks are kept.
@@ -57,9 +61,18 @@ impl World {
     /// A world whose stores are all one thing.
     pub fn new<S>(engine: Arc<dyn Authorizer>, store: Arc<S>, forget_event: ForgetEvent) -> Self
     where
-        S: AgentStore + TaskStore + TrackerStore + CheckpointStore + EventStore + MessageStore + StateStore + 'static,
+        S: AgentStore
+            + TaskStore
+            + TrackerStore
+            + CheckpointStore
+            + EventStore
+            + MessageStore
+            + StateStore
+            + Ledger
+            + 'static,
     {
         Self {
+            dual_write: Arc::new(DualWrite::new(Arc::clone(&engine), Arc::clone(&store) as _)),
             engine,
             agents: Arc::clone(&store) as _,
             tasks: Arc::clone(&store) as _,
@@ -121,12 +134,9 @@ impl World {
     /// Makes an agent the way the gateway does: registered, then persisted.
     pub async fn create_agent(&self, gate: &Gate, new: NewAgent) -> Result<agents::Agent, agents::StoreError> {
         let tenant = may::<Tenant, Create>(gate, gate.tenant()).await;
-        let registered = gate.register_agent(&tenant, &new.id).await.unwrap();
-        let made = self.agents.create(&tenant, new).await;
-        if made.is_err() {
-            gate.undo(registered).await.unwrap();
-        }
-        made
+        let registration = gate.registration_of_agent(&tenant, &new.id);
+        let persist = |registered| self.agents.create(&tenant, new, registered);
+        self.dual_write.create(&registration, None, persist).await.map_err(of_the_store)
     }
 
     /// Makes a task the way the gateway does: registered, then persisted.
@@ -137,13 +147,30 @@ impl World {
         new: NewTask,
     ) -> Result<tasks::Task, tasks::StoreError> {
         let agent = may::<Agent, _>(gate, agent).await;
-        let registered = gate.register_task(&agent, &new.id).await.unwrap();
-        let made = self.tasks.create(&agent, new).await;
-        if made.is_err() {
-            gate.undo(registered).await.unwrap();
-        }
-        made
+        let registration = gate.registration_of_task(&agent, &new.id);
+        let persist = |registered| self.tasks.create(&agent, new, registered);
+        self.dual_write.create(&registration, None, persist).await.map_err(of_the_store)
     }
+
+    /// The first half of making something: its intent is open, and the engine knows of it.
+    pub async fn registered(&self, registration: &Registration) -> Registered {
+        let now = Utc::now();
+        let intent = Intent::register(registration, now, now + TimeDelta::hours(1));
+        self.dual_write.ledger.open(&intent).await.unwrap();
+        self.engine.register(registration).await.unwrap();
+        Registered::by(intent.id)
+    }
+
+    /// The first half of ending a task: its row is gone, and the engine still knows of it.
+    pub async fn remove_task(&self, permit: &Permit<Task, Delete>) -> Result<Option<tasks::Task>, tasks::StoreError> {
+        self.tasks.delete(permit, &self.dual_write.ending()).await
+    }
+}
+
+/// What the store said. Engines of suites do not fail.
+fn of_the_store<E: std::fmt::Debug>(error: CreateError<E>) -> E {
+    let CreateError::Persist(error) = error else { panic!("{error:?}") };
+    error
 }
 
 /// The fields of a JSON object.

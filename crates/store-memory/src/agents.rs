@@ -9,7 +9,7 @@ use crate::{
 use agents::{Agent, AgentId, AgentStore, NewAgent, Query, Status, StoreError};
 use async_trait::async_trait;
 use authz::{
-    Guarded, Id, Page, Permit, Scope, Task, Tenant,
+    Guarded, Id, Page, Permit, Registered, Scope, Task, Tenant,
     action::{Create, Read},
 };
 use chrono::{DateTime, Utc};
@@ -41,7 +41,12 @@ impl AgentStore for MemoryStore {
         Ok(page(seen, &query.window, |agent| query.order.after(agent)))
     }
 
-    async fn create(&self, permit: &Permit<Tenant, Create>, new: NewAgent) -> Result<Agent, StoreError> {
+    async fn create(
+        &self,
+        permit: &Permit<Tenant, Create>,
+        new: NewAgent,
+        registered: Registered,
+    ) -> Result<Agent, StoreError> {
         if !new_storable(&new) {
             return Err(StoreError::Unstorable);
         }
@@ -51,6 +56,9 @@ impl AgentStore for MemoryStore {
         }
         if tables.agents.contains_key(&new.id) {
             return Err(Trouble::IdTaken.into());
+        }
+        if !tables.settle_open(registered.intent()) {
+            return Err(StoreError::Superseded);
         }
         let agent = made(new, tables.now());
         let row = AgentRow { tenant: permit.id().clone(), agent: agent.clone() };

@@ -8,6 +8,7 @@ mod agents;
 mod checkpoints;
 mod events;
 mod json;
+mod ledger;
 mod messages;
 mod page;
 mod states;

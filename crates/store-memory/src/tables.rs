@@ -1,10 +1,11 @@
 //! The rows.
 
 use agents::{Agent, AgentId};
-use authz::{Id, Principal, PrincipalKind, Tenant};
+use authz::{Id, IntentId, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use conversations::{Event, Message, State};
+use dual_write::Intent;
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -44,6 +45,7 @@ pub(crate) struct Tables {
     pub(crate) writes: BTreeMap<WriteKey, PendingWrite>,
     pub(crate) messages: BTreeMap<String, Message>,
     pub(crate) states: BTreeMap<String, State>,
+    pub(crate) intents: BTreeMap<IntentId, Intent>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,

@@ -8,10 +8,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use authz::{
-    Agent, Guarded, Id, Page, Permit, Scope, Tenant,
+    Agent, Ending, Guarded, Id, Page, Permit, Registered, ResourceRef, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
+use dual_write::Intent;
 use serde_json::{Map, Value};
 use tasks::{CREATED, NewTask, Patch, Query, Status, StoreError, Task, TaskId, TaskStore, Transition};
 use trackers::Tracker;
@@ -42,7 +43,12 @@ impl TaskStore for MemoryStore {
         Ok(page(seen, &query.window, |task| query.order.after(task)))
     }
 
-    async fn create(&self, agent: &Permit<Agent, Execute>, new: NewTask) -> Result<Task, StoreError> {
+    async fn create(
+        &self,
+        agent: &Permit<Agent, Execute>,
+        new: NewTask,
+        registered: Registered,
+    ) -> Result<Task, StoreError> {
         if !new_storable(&new) {
             return Err(StoreError::Unstorable);
         }
@@ -55,6 +61,9 @@ impl TaskStore for MemoryStore {
         }
         if tables.tasks.contains_key(&new.id) || tables.trackers.contains_key(&new.tracker_id) {
             return Err(Trouble::IdTaken.into());
+        }
+        if !tables.settle_open(registered.intent()) {
+            return Err(StoreError::Superseded);
         }
         let (agent, tenant, now) = (agent.id().clone(), new.tenant.clone(), tables.now());
         let tracker = Tracker {
@@ -106,7 +115,7 @@ impl TaskStore for MemoryStore {
         Ok(Some(row.task.clone()))
     }
 
-    async fn delete(&self, permit: &Permit<authz::Task, Delete>) -> Result<Option<Task>, StoreError> {
+    async fn delete(&self, permit: &Permit<authz::Task, Delete>, ending: &Ending) -> Result<Option<Task>, StoreError> {
         let mut tables = self.tables();
         let Some(row) = tables.tasks.remove(permit.id()) else { return Ok(None) };
         tables.trackers.retain(|_, tracker| tracker.task_id != row.task.id);
@@ -114,6 +123,7 @@ impl TaskStore for MemoryStore {
         tables.messages.retain(|_, message| message.task_id != row.task.id);
         tables.states.retain(|_, state| state.task_id != row.task.id);
         tables.forget_thread(&row.task.id);
+        tables.note(Intent::deregister(ResourceRef::of(permit.id()), ending, row.task.created_at));
         Ok(Some(row.task))
     }
 }

@@ -2,6 +2,7 @@
 
 use authz_graph::MemoryGraph;
 use conformance::World;
+use dual_write::Ledger;
 use futures::FutureExt as _;
 use std::{
     future::{Ready, ready},
@@ -19,6 +20,12 @@ fn world() -> Ready<World> {
     ready(World::new(Arc::new(MemoryGraph::new()), store, forget_event))
 }
 
+/// A ledger that nobody else writes in.
+fn ledger() -> Ready<Arc<dyn Ledger>> {
+    ready(Arc::new(MemoryStore::new()))
+}
+
+conformance::ledger!(ledger);
 conformance::agents!(world);
 conformance::tasks!(world);
 conformance::trackers!(world);

@@ -9,7 +9,7 @@ use crate::{
 };
 use agents::{AcpType, Agent, AgentId, AgentStore, InputType, NewAgent, Order, Query, Status, StoreError};
 use authz::{
-    Guarded, Id, Kind, Page, Permit, PrincipalKind, Scope, Task, Tenant,
+    Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, Scope, Task, Tenant,
     action::{Create, Read},
 };
 use chrono::{DateTime, Utc};
@@ -68,7 +68,7 @@ impl AgentStore for PgStore {
         let ids: Vec<_> = permits.iter().map(|permit| permit.id().as_str()).collect();
         let rows = agents!(
             "SELECT",
-            "FROM agents AS item WHERE item.id = ANY($1) AND item.status <> 'DELETED'",
+            "FROM agents AS item WHERE item.id = ANY((SELECT $1::text[])::text[]) AND item.status <> 'DELETED'",
             &ids as &[&str]
         );
         let rows = rows.fetch_all(&self.pool).await.map_err(Fault::from)?;
@@ -96,12 +96,19 @@ impl AgentStore for PgStore {
         Ok(list.page(&self.pool, scope.extent()).await?)
     }
 
-    async fn create(&self, permit: &Permit<Tenant, Create>, new: NewAgent) -> Result<Agent, StoreError> {
+    async fn create(
+        &self,
+        permit: &Permit<Tenant, Create>,
+        new: NewAgent,
+        registered: Registered,
+    ) -> Result<Agent, StoreError> {
         let created = agents!(
-            "WITH item AS (
+            "WITH settled AS (
+                DELETE FROM intents WHERE id = $11 AND stage = 'open' RETURNING id
+            ), item AS (
                 INSERT INTO agents (id, tenant, name, description, status, acp_type, acp_url, registration_metadata,
                     registered_at, agent_input_type, creator_user_id, creator_service_account_id)
-                VALUES ($1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10)
+                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10 FROM settled
                 RETURNING *
             )
             SELECT",
@@ -116,19 +123,20 @@ impl AgentStore for PgStore {
             new.input_type.map(label),
             creator_of(new.creator.as_ref(), PrincipalKind::User),
             creator_of(new.creator.as_ref(), PrincipalKind::ServiceAccount),
+            registered.intent().as_str(),
         );
         let refused = |fault: Fault| {
             if fault.is_name_taken() { StoreError::NameTaken { name: new.name.clone() } } else { fault.into() }
         };
-        let created = created.fetch_one(&self.pool).await.map_err(Fault::from).map_err(refused)?;
-        Ok(created.try_into()?)
+        let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
+        Ok(created.ok_or(StoreError::Superseded)?.try_into()?)
     }
 
     async fn of_tasks(&self, tasks: &[&Permit<Task, Read>]) -> Result<Vec<(Id<Task>, AgentId)>, StoreError> {
         let ids: Vec<_> = tasks.iter().map(|permit| permit.id().as_str()).collect();
         let links = sqlx::query!(
             "SELECT link.task_id, link.agent_id FROM task_agents AS link JOIN agents AS agent ON agent.id = link.agent_id
-            WHERE link.task_id = ANY($1) AND agent.status <> 'DELETED' ORDER BY link.task_id, link.agent_id",
+            WHERE link.task_id = ANY((SELECT $1::text[])::text[]) AND agent.status <> 'DELETED' ORDER BY link.task_id, link.agent_id",
             &ids as &[&str]
         );
         let links = links.fetch_all(&self.pool).await.map_err(Fault::from)?;

@@ -14,6 +14,7 @@ mod checkpoints;
 mod events;
 mod fault;
 mod held;
+mod ledger;
 mod list;
 mod messages;
 mod migrations;

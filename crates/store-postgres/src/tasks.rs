@@ -4,13 +4,15 @@ use crate::{
     PgStore,
     fault::Fault,
     held::Sql,
+    ledger,
     list::{Item, Key, List, Narrowed, Table},
 };
 use authz::{
-    Agent, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Scope, Tenant,
+    Agent, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered, ResourceRef, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
+use dual_write::Intent;
 use serde_json::Value;
 use tasks::{CREATED, NewTask, Order, Patch, Query, Status, StoreError, Task, TaskId, TaskStore, Transition};
 
@@ -57,10 +59,12 @@ const TABLE: Table = Table {
 #[async_trait::async_trait]
 impl TaskStore for PgStore {
     async fn get(&self, permits: &[&Permit<authz::Task, Read>]) -> Result<Vec<Task>, StoreError> {
+        // The ids are read through a subquery so that the planner cannot see how many there are: the
+        // generic plan then costs what a planned one does, and PostgreSQL keeps it.
         let ids: Vec<_> = permits.iter().map(|permit| permit.id().as_str()).collect();
         let rows = tasks!(
             "SELECT",
-            "FROM tasks AS item WHERE item.id = ANY($1) AND item.status IS DISTINCT FROM 'DELETED'",
+            "FROM tasks AS item WHERE item.id = ANY((SELECT $1::text[])::text[]) AND item.status IS DISTINCT FROM 'DELETED'",
             &ids as &[&str]
         );
         Ok(whole(rows.fetch_all(&self.pool).await)?)
@@ -87,14 +91,22 @@ impl TaskStore for PgStore {
         Ok(list.page(&self.pool, scope.extent()).await?)
     }
 
-    async fn create(&self, agent: &Permit<Agent, Execute>, new: NewTask) -> Result<Task, StoreError> {
+    async fn create(
+        &self,
+        agent: &Permit<Agent, Execute>,
+        new: NewTask,
+        registered: Registered,
+    ) -> Result<Task, StoreError> {
+        // An agent that is not there leaves the intent open, for its maker to undo.
         let created = tasks!(
             "WITH agent AS (
                 SELECT id, tenant FROM agents WHERE id = $1 AND tenant = $2 AND status <> 'DELETED'
+            ), settled AS (
+                DELETE FROM intents USING agent WHERE intents.id = $11 AND intents.stage = 'open' RETURNING intents.id
             ), item AS (
                 INSERT INTO tasks (id, name, status, status_reason, params, task_metadata, tenant, creator_user_id,
                     creator_service_account_id)
-                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9 FROM agent
+                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9 FROM agent, settled
                 RETURNING *
             ), linked AS (
                 INSERT INTO task_agents (task_id, agent_id) SELECT item.id, agent.id FROM item, agent
@@ -113,13 +125,18 @@ impl TaskStore for PgStore {
             creator_of(new.creator.as_ref(), PrincipalKind::User),
             creator_of(new.creator.as_ref(), PrincipalKind::ServiceAccount),
             new.tracker_id,
+            registered.intent().as_str(),
         );
         let refused = |fault: Fault| {
             let name = new.name.clone().filter(|_| fault.is_name_taken());
             name.map_or_else(|| fault.into(), |name| StoreError::NameTaken { name })
         };
         let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
-        Ok(created.ok_or(StoreError::NoSuchAgent)?.try_into()?)
+        match created {
+            Some(created) => Ok(created.try_into()?),
+            None if ledger::is_open(&self.pool, registered.intent()).await? => Err(StoreError::NoSuchAgent),
+            None => Err(StoreError::Superseded),
+        }
     }
 
     async fn update(&self, permit: &Permit<authz::Task, Update>, patch: Patch) -> Result<Option<Task>, StoreError> {
@@ -177,7 +194,7 @@ impl TaskStore for PgStore {
         }
     }
 
-    async fn delete(&self, permit: &Permit<authz::Task, Delete>) -> Result<Option<Task>, StoreError> {
+    async fn delete(&self, permit: &Permit<authz::Task, Delete>, ending: &Ending) -> Result<Option<Task>, StoreError> {
         let id = permit.id().as_str();
         let mut transaction = self.pool.begin().await.map_err(Fault::from)?;
         // The lock keeps new children out, and the next statement sees those that came before it.
@@ -198,6 +215,8 @@ impl TaskStore for PgStore {
             id
         );
         remove.execute(&mut *transaction).await.map_err(Fault::from)?;
+        let intent = Intent::deregister(ResourceRef::of(permit.id()), ending, doomed.created_at);
+        ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
         transaction.commit().await.map_err(Fault::from)?;
         Ok(Some(doomed))
     }

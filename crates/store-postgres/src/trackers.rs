@@ -81,7 +81,7 @@ impl TrackerStore for PgStore {
         let ids: Vec<_> = tasks.iter().map(|permit| permit.id().as_str()).collect();
         let rows = trackers!(
             "SELECT",
-            r#"FROM agent_task_tracker AS item WHERE item.task_id = ANY($1)
+            r#"FROM agent_task_tracker AS item WHERE item.task_id = ANY((SELECT $1::text[])::text[])
             ORDER BY item.task_id COLLATE "C", item.id COLLATE "C""#,
             &ids as &[&str]
         );

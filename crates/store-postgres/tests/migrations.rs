@@ -7,11 +7,13 @@ mod scratch;
 mod server;
 
 use authz::{
-    Agent, Authorizer, DenialPolicy, Gate, Id, Principal, Relation, Relationship, Resource, ResourceRef, Target, Task,
-    Tenant, Window,
+    Agent, Authorizer, DenialPolicy, Ending, Gate, Id, IntentId, Permit, Principal, Registered, Relation, Relationship,
+    Resource, ResourceRef, Target, Task, Tenant, Window,
     action::{Delete, Execute, Read, Update},
 };
 use authz_graph::GraphEngine;
+use chrono::Utc;
+use dual_write::{Intent, Ledger as _};
 use scratch::Scratch;
 use sqlx::{Executor, PgPool};
 use std::sync::Arc;
@@ -123,7 +125,7 @@ impl Adopted {
         Self { scratch, store: PgStore::new(pool.clone()), pool, gate }
     }
 
-    async fn may<R: Resource + authz::Allows<A>, A: authz::action::Marker>(&self, id: &str) -> authz::Permit<R, A> {
+    async fn may<R: Resource + authz::Allows<A>, A: authz::action::Marker>(&self, id: &str) -> Permit<R, A> {
         self.gate.permit(&Target::known(Id::new(id))).await.unwrap()
     }
 
@@ -202,13 +204,19 @@ async fn rows_of_agentex_can_be_changed() {
     assert!(adopted.store.transition(&Transition::complete(&update, None)).await.unwrap().is_none());
 
     let delete = adopted.may::<Task, Delete>("plain").await;
-    assert!(adopted.store.delete(&delete).await.unwrap().is_some());
+    assert!(adopted.store.delete(&delete, &ending("plain")).await.unwrap().is_some());
     assert_eq!(count(&adopted.pool, "SELECT count(*) FROM spans WHERE task_id IS NULL").await, 1);
     let left = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM checkpoints)";
     assert_eq!(count(&adopted.pool, left).await, 0);
     let delete = adopted.may::<Task, Delete>("deleted").await;
-    assert!(adopted.store.delete(&delete).await.unwrap().is_none());
+    assert!(adopted.store.delete(&delete, &ending("deleted")).await.unwrap().is_none());
     adopted.scratch.drop().await;
+}
+
+/// An ending of an old row.
+fn ending(intent: &str) -> Ending {
+    let now = Utc::now();
+    Ending { intent: IntentId::new(intent), opened_at: now, due_at: now, settled_before: now }
 }
 
 #[tokio::test]
@@ -233,10 +241,16 @@ async fn names_of_agentex_are_found_once_their_tenant_is_known() {
         metadata: None,
         creator: Some(Principal::service_account("bot")),
     };
-    assert!(adopted.store.create(&agent, new("deleted")).await.is_ok());
-    assert!(matches!(adopted.store.create(&agent, new("plain")).await, Err(StoreError::NameTaken { .. })));
+    let create = async |agent: &Permit<Agent, Execute>, new: NewTask| {
+        let registration = adopted.gate.registration_of_task(agent, &new.id);
+        let intent = Intent::register(&registration, Utc::now(), Utc::now());
+        adopted.store.open(&intent).await.unwrap();
+        adopted.store.create(agent, new, Registered::by(intent.id)).await
+    };
+    assert!(create(&agent, new("deleted")).await.is_ok());
+    assert!(matches!(create(&agent, new("plain")).await, Err(StoreError::NameTaken { .. })));
     let gone = adopted.may::<Agent, Execute>("gone-agent").await;
-    assert!(matches!(adopted.store.create(&gone, new("other")).await, Err(StoreError::NoSuchAgent)));
+    assert!(matches!(create(&gone, new("other")).await, Err(StoreError::NoSuchAgent)));
     let both = "UPDATE tasks SET creator_user_id = 'u' WHERE id = 'new-deleted'";
     let refused = adopted.pool.execute(both).await.unwrap_err();
     assert_eq!(refused.as_database_error().unwrap().constraint(), Some("ck_tasks_at_most_one_creator"));

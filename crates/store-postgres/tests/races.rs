@@ -94,7 +94,7 @@ async fn an_event_that_came_just_before_its_task_went_goes_too() {
         sleep(A_WHILE).await;
         other.commit().await.unwrap();
     };
-    let (deleted, ()) = tokio::join!(world.tasks.delete(&delete), commit);
+    let (deleted, ()) = tokio::join!(world.remove_task(&delete), commit);
     assert!(deleted.unwrap().is_some());
 }
 

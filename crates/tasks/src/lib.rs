@@ -7,7 +7,7 @@ pub use query::{Order, Query};
 pub use status::{Status, Transition};
 
 use authz::{
-    Guarded, Id, Page, Permit, Principal, Scope, Tenant,
+    Ending, Guarded, Id, Page, Permit, Principal, Registered, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -96,6 +96,9 @@ pub enum StoreError {
         /// Where it was to go.
         to: Status,
     },
+    /// The making took so long that it was given up, and its registration is being undone.
+    #[error("the task took too long to make")]
+    Superseded,
     /// A text holds U+0000, which no row can.
     #[error("text with U+0000 in it cannot be stored")]
     Unstorable,
@@ -125,9 +128,15 @@ pub trait TaskStore: Send + Sync {
     /// A page of the tasks in scope that have a status. One round trip.
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError>;
 
-    /// Makes a task on the permitted agent, `RUNNING`, with one tracker, all or none. One round trip.
-    /// [`StoreError::NameTaken`] and [`StoreError::NoSuchAgent`] leave nothing behind.
-    async fn create(&self, agent: &Permit<authz::Agent, Execute>, new: NewTask) -> Result<Task, StoreError>;
+    /// Makes a task on the permitted agent, `RUNNING`, with one tracker, and settles the intent it was
+    /// registered by, all or none. One round trip. [`StoreError::NameTaken`], [`StoreError::NoSuchAgent`]
+    /// and [`StoreError::Superseded`] (the intent is not open any more) leave no row, and the intent as it was.
+    async fn create(
+        &self,
+        agent: &Permit<authz::Agent, Execute>,
+        new: NewTask,
+        registered: Registered,
+    ) -> Result<Task, StoreError>;
 
     /// Merges params first, then replaces metadata, in one step; `None` when the row is gone. A patch that changes nothing
     /// leaves `updated_at` alone.
@@ -137,7 +146,8 @@ pub trait TaskStore: Send + Sync {
     /// else [`StoreError::WrongStatus`] and nothing has changed. `None` when the row is gone. Atomic.
     async fn transition(&self, transition: &Transition<'_>) -> Result<Option<Task>, StoreError>;
 
-    /// Removes a task and all it owns (trackers, events, messages, states, checkpoints), all or none.
-    /// Answers the task as it last was; `None` when the row is gone.
-    async fn delete(&self, permit: &Permit<authz::Task, Delete>) -> Result<Option<Task>, StoreError>;
+    /// Removes a task and all it owns (trackers, events, messages, states, checkpoints), and opens the
+    /// intent of its ending, all or none. Answers the task as it last was; `None`, and no intent, when
+    /// the row is gone.
+    async fn delete(&self, permit: &Permit<authz::Task, Delete>, ending: &Ending) -> Result<Option<Task>, StoreError>;
 }

@@ -65,7 +65,7 @@ impl Session {
 
     /// Removes a task; see [`lifecycle::delete_task`].
     pub async fn delete_task(&self, permit: Permit<authz::Task, Delete>) -> Result<tasks::Task, Failure> {
-        lifecycle::delete_task(&self.app, &self.gate, permit).await
+        lifecycle::delete_task(&self.app, permit).await
     }
 
     /// Gives `principal` a role on the permitted task.

@@ -38,7 +38,15 @@ pub fn failed(failure: &Failure) -> ServerError {
 /// which the library carries as the error's source.
 pub fn settle(errors: Vec<ServerError>) -> Vec<ServerError> {
     log(&errors);
-    errors.into_iter().map(|error| coded(code(&error), error)).collect()
+    errors.into_iter().map(|error| coded(code(&error), timed(error))).collect()
+}
+
+/// Says when trying again may help, as the header of that name does elsewhere.
+fn timed(mut error: ServerError) -> ServerError {
+    if let Some(seconds) = error.source::<Failure>().and_then(Failure::retry_after) {
+        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("retryAfter", seconds);
+    }
+    error
 }
 
 fn code(error: &ServerError) -> &'static str {

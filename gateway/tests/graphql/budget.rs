@@ -72,10 +72,10 @@ async fn ids_alone_are_not_asked_about() {
     assert_eq!(calls(&world, Who::Owner, query, json!({})).await, ["engine.lookup", "tasks.page"]);
     let query = "mutation($agentId: ID!) { createTask(input: {agentId: $agentId}) { id } }";
     let made = calls(&world, Who::Owner, query, json!({"agentId": world.agent})).await;
-    assert_eq!(made, ["engine.check", "engine.register", "tasks.create"]);
+    assert_eq!(made, ["engine.check", "engine.register", "ledger.open", "tasks.create"]);
     let query = "mutation($agentId: ID!) { createTask(input: {agentId: $agentId}) { id name } }";
     let made = calls(&world, Who::Owner, query, json!({"agentId": world.agent})).await;
-    assert_eq!(made, ["engine.check", "engine.check", "engine.register", "tasks.create"]);
+    assert_eq!(made, ["engine.check", "engine.check", "engine.register", "ledger.open", "tasks.create"]);
 }
 
 #[tokio::test]
@@ -92,7 +92,10 @@ async fn a_mutation_is_one_check_for_itself_and_its_answer() {
             vec!["engine.check", "tasks.transition"],
         ),
         ("deleteThread(threadId: $id) { id name }", vec!["checkpoints.delete_thread", "engine.check", "tasks.get"]),
-        ("deleteTask(id: $id) { id name status creator }", vec!["engine.check", "engine.deregister", "tasks.delete"]),
+        (
+            "deleteTask(id: $id) { id name status creator }",
+            vec!["engine.check", "engine.deregister", "ledger.postpone", "tasks.delete"],
+        ),
     ];
     for (field, expected) in cases {
         let query = format!("mutation($id: ID!) {{ {field} }}");

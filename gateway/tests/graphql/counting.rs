@@ -3,12 +3,14 @@
 use agents::{Agent, AgentId, AgentStore, NewAgent};
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Guarded, Holder, Id, Kind, Page, Permit, Principal,
-    Registration, Relationship, ResourceRef, Scope, Task as TaskKind, Tenant,
+    Action, Authorizer, Check, Decision, Ending, EngineError, Extent, Guarded, Holder, Id, IntentId, Kind, Page,
+    Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope, Task as TaskKind, Tenant,
     action::{Create, Delete, Execute, Read, Update},
 };
 use checkpoints::{Checkpoint, CheckpointStore, Contents, Key, NewCheckpoint, NewWrites};
+use chrono::{DateTime, TimeDelta, Utc};
 use conversations::{Event, EventQuery, EventStore, NewEvent};
+use dual_write::{Backlog, Intent, Ledger, LedgerError, Stage};
 use std::sync::{Arc, Mutex};
 use tasks::{NewTask, Patch, Task, TaskId, TaskStore, Transition};
 use trackers::{Commit, Tracker, TrackerStore};
@@ -93,9 +95,14 @@ impl TaskStore for Counted<dyn TaskStore> {
         self.calls.note("tasks.page");
         self.port.page(scope, query).await
     }
-    async fn create(&self, agent: &Permit<authz::Agent, Execute>, new: NewTask) -> Result<Task, tasks::StoreError> {
+    async fn create(
+        &self,
+        agent: &Permit<authz::Agent, Execute>,
+        new: NewTask,
+        registered: Registered,
+    ) -> Result<Task, tasks::StoreError> {
         self.calls.note("tasks.create");
-        self.port.create(agent, new).await
+        self.port.create(agent, new, registered).await
     }
     async fn update(&self, permit: &Permit<TaskKind, Update>, patch: Patch) -> Result<Option<Task>, tasks::StoreError> {
         self.calls.note("tasks.update");
@@ -105,9 +112,13 @@ impl TaskStore for Counted<dyn TaskStore> {
         self.calls.note("tasks.transition");
         self.port.transition(transition).await
     }
-    async fn delete(&self, permit: &Permit<TaskKind, Delete>) -> Result<Option<Task>, tasks::StoreError> {
+    async fn delete(
+        &self,
+        permit: &Permit<TaskKind, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<Task>, tasks::StoreError> {
         self.calls.note("tasks.delete");
-        self.port.delete(permit).await
+        self.port.delete(permit, ending).await
     }
 }
 
@@ -129,9 +140,14 @@ impl AgentStore for Counted<dyn AgentStore> {
         self.calls.note("agents.page");
         self.port.page(scope, query).await
     }
-    async fn create(&self, permit: &Permit<Tenant, Create>, new: NewAgent) -> Result<Agent, agents::StoreError> {
+    async fn create(
+        &self,
+        permit: &Permit<Tenant, Create>,
+        new: NewAgent,
+        registered: Registered,
+    ) -> Result<Agent, agents::StoreError> {
         self.calls.note("agents.create");
-        self.port.create(permit, new).await
+        self.port.create(permit, new, registered).await
     }
     async fn of_tasks(
         &self,
@@ -139,6 +155,34 @@ impl AgentStore for Counted<dyn AgentStore> {
     ) -> Result<Vec<(Id<TaskKind>, AgentId)>, agents::StoreError> {
         self.calls.note("agents.of_tasks");
         self.port.of_tasks(tasks).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Counted<dyn Ledger> {
+    async fn open(&self, intent: &Intent) -> Result<(), LedgerError> {
+        self.calls.note("ledger.open");
+        self.port.open(intent).await
+    }
+    async fn close(&self, id: &IntentId) -> Result<bool, LedgerError> {
+        self.calls.note("ledger.close");
+        self.port.close(id).await
+    }
+    async fn postpone(&self, id: &IntentId, stage: Stage, due_at: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.calls.note("ledger.postpone");
+        self.port.postpone(id, stage, due_at).await
+    }
+    async fn settle(&self, id: &IntentId) -> Result<(), LedgerError> {
+        self.calls.note("ledger.settle");
+        self.port.settle(id).await
+    }
+    async fn claim(&self, limit: u32, lease: TimeDelta) -> Result<Vec<Intent>, LedgerError> {
+        self.calls.note("ledger.claim");
+        self.port.claim(limit, lease).await
+    }
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        self.calls.note("ledger.backlog");
+        self.port.backlog().await
     }
 }
 

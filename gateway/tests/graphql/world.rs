@@ -4,11 +4,12 @@ use crate::counting::{Calls, Counted};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
+use dual_write::{DualWrite, Ledger};
 use gateway::{App, Limits, Parts, Stores, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use identity::{AuthContext, TokenTable};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
 use tower::ServiceExt as _;
 
@@ -118,8 +119,12 @@ impl World {
         }
         tokens = tokens.with(Who::Runtime.token(), context(Principal::new(authz::PrincipalKind::Agent, "agent-1")));
         let store = Arc::new(MemoryStore::new());
+        let counted: Arc<dyn Authorizer> =
+            Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() });
+        let ledger = Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn Ledger>, calls: calls.clone() });
         let app = App::new(Parts {
-            engine: Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() }),
+            engine: Arc::clone(&counted),
+            dual_write: Arc::new(DualWrite::new(counted, ledger)),
             resolver: Arc::new(tokens),
             stores: Stores {
                 agents: Arc::new(Counted {
@@ -148,6 +153,7 @@ impl World {
             },
             denials,
             limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
+            request_timeout: Duration::from_secs(30),
             introspection,
         });
         let router = graphql::router(app);

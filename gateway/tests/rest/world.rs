@@ -9,6 +9,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
 };
+use dual_write::DualWrite;
 use gateway::{
     App, Limits, Parts, Stores,
     lifecycle::{TaskDraft, create_agent, create_task, new_id},
@@ -17,9 +18,12 @@ use gateway::{
 use http::{HeaderMap, Request, StatusCode};
 use identity::{AuthContext, TokenTable};
 use serde_json::{Map, Value, json};
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tower::ServiceExt;
 
@@ -89,7 +93,7 @@ impl World {
             checkpoints: store.clone(),
             events: store.clone(),
             messages: store.clone(),
-            states: store,
+            states: store.clone(),
         };
         let (home, abroad) = (Id::<Tenant>::new("home"), Id::<Tenant>::new("abroad"));
         let agent_id = Id::new(new_id());
@@ -108,10 +112,12 @@ impl World {
         }
         let app = App::new(Parts {
             engine: engine.clone(),
+            dual_write: Arc::new(DualWrite::new(engine.clone(), store)),
             resolver: Arc::new(tokens),
             stores,
             denials: DenialPolicy::Hide,
             limits: Limits { body_bytes: BODY_LIMIT, ..Limits::default() },
+            request_timeout: Duration::from_secs(30),
             introspection: true,
         });
         let owner = app.gate(&people[0].1);

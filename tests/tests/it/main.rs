@@ -14,6 +14,7 @@ mod clients;
 mod embedded;
 mod faults;
 mod fields;
+mod kills;
 mod matrix;
 mod operations;
 mod permissions;

@@ -13,6 +13,7 @@ suite! { $ agents(World) {
         text_that_cannot_be_stored_is_refused,
         only_permitted_agents_that_exist_are_got,
         a_name_leads_to_an_id_within_its_tenant,
+        without_an_open_intent_there_is_no_agent,
     ],
     list: [
         every_order_is_the_same_in_pages_of_any_size,

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod authorizer;
 pub mod checkpoints;
 pub mod events;
+pub mod ledger;
 pub mod messages;
 pub mod states;
 pub mod tasks;

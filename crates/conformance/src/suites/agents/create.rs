@@ -41,11 +41,14 @@ pub(super) async fn a_new_agent_is_ready_and_as_given(world: &World) {
 async fn refused(cast: &Cast<'_>, new: NewAgent) -> StoreError {
     let create = may(&cast.owner, &cast.tenant).await;
     let id = new.id.clone();
-    let registered = cast.owner.register_agent(&create, &id).await.unwrap();
-    let error = cast.world.agents.create(&create, new).await.err().unwrap();
+    let registration = cast.owner.registration_of_agent(&create, &id);
+    let registered = cast.world.registered(&registration).await;
+    let intent = registered.intent().clone();
+    let error = cast.world.agents.create(&create, new, registered).await.err().unwrap();
     let read = may::<Agent, Read>(&cast.owner, &id).await;
     assert!(cast.world.agents.get(&[&read]).await.unwrap().is_empty());
-    cast.owner.undo(registered).await.unwrap();
+    assert!(cast.world.dual_write.ledger.close(&intent).await.unwrap(), "the intent is still the maker's to undo");
+    cast.world.engine.deregister(&registration.resource).await.unwrap();
     error
 }
 
@@ -84,7 +87,8 @@ pub(super) async fn only_permitted_agents_that_exist_are_got(world: &World) {
     let cast = world.cast().await;
     let (other, unseen, gone) =
         (world.agent(&cast.owner).await, world.agent(&cast.owner).await, Id::new(fresh("agent")));
-    let registered = cast.owner.register_agent(&may(&cast.owner, &cast.tenant).await, &gone).await.unwrap();
+    let registration = cast.owner.registration_of_agent(&may(&cast.owner, &cast.tenant).await, &gone);
+    world.engine.register(&registration).await.unwrap();
     let mut permits = Vec::new();
     for id in [&other, &gone, &cast.agent] {
         permits.push(may::<Agent, Read>(&cast.owner, id).await);
@@ -95,7 +99,7 @@ pub(super) async fn only_permitted_agents_that_exist_are_got(world: &World) {
     assert_eq!(ids, [cast.agent.clone(), other]);
     assert!(!ids.contains(&unseen));
     assert!(world.agents.get(&[]).await.unwrap().is_empty());
-    cast.owner.undo(registered).await.unwrap();
+    world.engine.deregister(&registration.resource).await.unwrap();
 }
 
 pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
@@ -106,4 +110,16 @@ pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
     assert_eq!(world.agents.id_by_name(&cast.tenant, &name).await.unwrap(), Some(id));
     assert_eq!(world.agents.id_by_name(&elsewhere.tenant, &name).await.unwrap(), None);
     assert_eq!(world.agents.id_by_name(&cast.tenant, &name.to_uppercase()).await.unwrap(), None);
+}
+
+pub(super) async fn without_an_open_intent_there_is_no_agent(world: &World) {
+    let cast = world.cast().await;
+    let (new, create) = (new_agent(), may(&cast.owner, &cast.tenant).await);
+    let registered = world.registered(&cast.owner.registration_of_agent(&create, &new.id)).await;
+    assert!(world.dual_write.ledger.close(registered.intent()).await.unwrap());
+    let (id, name) = (new.id.clone(), new.name.clone());
+    let error = world.agents.create(&create, new, registered).await.err().unwrap();
+    assert!(matches!(error, StoreError::Superseded), "{error:?}");
+    assert!(world.agents.get(&[&may::<Agent, Read>(&cast.owner, &id).await]).await.unwrap().is_empty());
+    assert_eq!(world.agents.id_by_name(&cast.tenant, &name).await.unwrap(), None);
 }

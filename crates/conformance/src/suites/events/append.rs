@@ -56,7 +56,7 @@ pub(super) async fn a_task_that_is_gone_gets_none(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
     let update = may(&cast.editor, &task).await;
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap();
     let refused = world.events.append(&update, new_event(&cast, None)).await.err();
     assert!(matches!(refused, Some(StoreError::NoSuchParent)), "{refused:?}");
 }

@@ -56,7 +56,7 @@ pub(super) async fn a_task_that_is_gone_hears_nothing(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
     let update = may(&cast.editor, &task).await;
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap();
     let refused = world.messages.append(&update, vec![new(text("?"), 0)]).await.err();
     assert!(matches!(refused, Some(StoreError::NoSuchParent)), "{refused:?}");
 }
@@ -147,7 +147,7 @@ pub(super) async fn a_deleted_task_takes_its_messages_along(world: &World) {
     let (task, other) = (cast.task().await, cast.task().await);
     let gone = say(&cast, &task, [text("gone")]).await.remove(0);
     let left = say(&cast, &other, [text("left")]).await.remove(0);
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap().unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap().unwrap();
     assert!(world.messages.locate(&gone.id).await.unwrap().is_none());
     assert!(world.messages.locate(&left.id).await.unwrap().is_some());
 }

@@ -47,7 +47,7 @@ pub(super) async fn a_task_that_is_gone_keeps_none(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
     let update = may(&cast.editor, &task).await;
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap();
     let refused = world.states.create(&update, new_state(&cast, json!({}))).await.err();
     assert!(matches!(refused, Some(StoreError::NoSuchParent)), "{refused:?}");
 }
@@ -116,7 +116,7 @@ pub(super) async fn a_deleted_task_takes_its_states_along(world: &World) {
     let cast = world.cast().await;
     let (task, other) = (cast.task().await, cast.task().await);
     let (gone, left) = (keep(&cast, &task).await, keep(&cast, &other).await);
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap().unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap().unwrap();
     assert!(world.states.locate(&gone.id).await.unwrap().is_none());
     assert!(world.states.locate(&left.id).await.unwrap().is_some());
 }

@@ -88,7 +88,7 @@ pub(super) async fn a_task_that_is_gone_is_not_changed(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
     let permit = may(&cast.editor, &task).await;
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap();
     for patch in [Patch::default(), merge(json!({"a": 1}))] {
         assert!(world.tasks.update(&permit, patch).await.unwrap().is_none());
     }

@@ -1,7 +1,7 @@
 //! Making tasks and getting them.
 
 use crate::{Cast, World, fresh, may, world::object};
-use authz::{Agent, Id, Principal, Relation, Relationship, ResourceRef, Task, Tenant, action::Read};
+use authz::{Agent, Id, Principal, Registered, Relation, Relationship, ResourceRef, Task, Tenant, action::Read};
 use futures::future::join_all;
 use serde_json::json;
 use tasks::{CREATED, NewTask, Status, StoreError};
@@ -62,14 +62,17 @@ pub(super) async fn creators_that_are_people_or_bots_are_kept(world: &World) {
 async fn refused(cast: &Cast<'_>, agent: &Id<Agent>, new: NewTask) -> StoreError {
     let (world, id, tracker) = (cast.world, new.id.clone(), new.tracker_id.clone());
     let execute = may::<Agent, _>(&cast.owner, agent).await;
-    let registered = cast.owner.register_task(&execute, &id).await.unwrap();
-    let error = world.tasks.create(&execute, new).await.err().unwrap();
+    let registration = cast.owner.registration_of_task(&execute, &id);
+    let registered = world.registered(&registration).await;
+    let intent = registered.intent().clone();
+    let error = world.tasks.create(&execute, new, registered).await.err().unwrap();
     let read = may::<Task, Read>(&cast.owner, &id).await;
     assert!(world.tasks.get(&[&read]).await.unwrap().is_empty());
     assert!(world.trackers.of_tasks(&[&read]).await.unwrap().is_empty());
     assert!(world.trackers.locate(&tracker).await.unwrap().is_none());
     assert!(world.agents.of_tasks(&[&read]).await.unwrap().is_empty());
-    cast.owner.undo(registered).await.unwrap();
+    assert!(world.dual_write.ledger.close(&intent).await.unwrap(), "the intent is still the maker's to undo");
+    world.engine.deregister(&registration.resource).await.unwrap();
     error
 }
 
@@ -113,10 +116,11 @@ pub(super) async fn an_agent_of_another_tenant_is_refused(world: &World) {
 pub(super) async fn an_agent_that_is_gone_is_refused(world: &World) {
     let cast = world.cast().await;
     let gone = Id::new(fresh("agent"));
-    let registered = cast.owner.register_agent(&may(&cast.owner, &cast.tenant).await, &gone).await.unwrap();
+    let registration = cast.owner.registration_of_agent(&may(&cast.owner, &cast.tenant).await, &gone);
+    world.engine.register(&registration).await.unwrap();
     let error = refused(&cast, &gone, cast.new_task()).await;
     assert!(matches!(error, StoreError::NoSuchAgent), "{error:?}");
-    cast.owner.undo(registered).await.unwrap();
+    world.engine.deregister(&registration.resource).await.unwrap();
 }
 
 pub(super) async fn text_that_cannot_be_stored_is_refused(world: &World) {
@@ -141,7 +145,8 @@ pub(super) async fn only_permitted_tasks_that_exist_are_got(world: &World) {
     let (one, two, unseen) = (cast.task().await, cast.task().await, cast.task().await);
     let gone = Id::new(fresh("task"));
     let execute = may::<Agent, _>(&cast.owner, &cast.agent).await;
-    let registered = cast.owner.register_task(&execute, &gone).await.unwrap();
+    let registration = cast.owner.registration_of_task(&execute, &gone);
+    world.engine.register(&registration).await.unwrap();
     let mut permits = Vec::new();
     for id in [&one, &gone, &two] {
         permits.push(may::<Task, Read>(&cast.owner, id).await);
@@ -152,7 +157,7 @@ pub(super) async fn only_permitted_tasks_that_exist_are_got(world: &World) {
     assert_eq!(ids, [one, two]);
     assert!(!ids.contains(&unseen));
     assert!(world.tasks.get(&[]).await.unwrap().is_empty());
-    cast.owner.undo(registered).await.unwrap();
+    world.engine.deregister(&registration.resource).await.unwrap();
 }
 
 pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
@@ -167,7 +172,27 @@ pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
     assert_eq!(id_of(&cast.tenant, "näme / 1").await, None);
     assert_eq!(id_of(&cast.tenant, "").await, None);
     assert_eq!(id_of(&elsewhere.tenant, "Näme / 1").await, None);
-    world.tasks.delete(&may(&cast.owner, &made.id).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &made.id).await).await.unwrap();
     assert_eq!(id_of(&cast.tenant, "Näme / 1").await, None);
     cast.task_from(NewTask { name: Some("Näme / 1".into()), ..cast.new_task() }).await;
+}
+
+pub(super) async fn without_an_open_intent_there_is_no_task(world: &World) {
+    let cast = world.cast().await;
+    let (new, execute) = (cast.new_task(), may::<Agent, _>(&cast.owner, &cast.agent).await);
+    let registration = cast.owner.registration_of_task(&execute, &new.id);
+    let registered = world.registered(&registration).await;
+    let (intent, ledger) = (registered.intent().clone(), &world.dual_write.ledger);
+    assert!(ledger.close(&intent).await.unwrap());
+    let error = world.tasks.create(&execute, new.clone(), registered).await.err().unwrap();
+    assert!(matches!(error, StoreError::Superseded), "{error:?}");
+    assert!(cast.read(&new.id).await.is_none());
+
+    // Settled is not open, either: a registration makes one row.
+    let registered = world.registered(&registration).await;
+    let again = Registered::by(registered.intent().clone());
+    world.tasks.create(&execute, new.clone(), registered).await.unwrap();
+    assert!(!ledger.close(again.intent()).await.unwrap(), "settled with the row");
+    let error = world.tasks.create(&execute, cast.new_task(), again).await.err().unwrap();
+    assert!(matches!(error, StoreError::Superseded), "{error:?}");
 }

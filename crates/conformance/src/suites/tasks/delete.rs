@@ -50,11 +50,11 @@ pub(super) async fn deleting_removes_the_task_and_all_it_owns(world: &World) {
     assert_eq!(owns(&cast, &task, &event, &new.tracker_id).await, [true; 3]);
 
     let delete = may(&cast.owner, &task).await;
-    let last = world.tasks.delete(&delete).await.unwrap().unwrap();
+    let last = world.remove_task(&delete).await.unwrap().unwrap();
     assert_eq!((&last.id, &last.name, last.status), (&task, &new.name, Some(Status::Running)));
     assert!(cast.read(&task).await.is_none());
     assert_eq!(owns(&cast, &task, &event, &new.tracker_id).await, [false; 3]);
-    assert!(world.tasks.delete(&delete).await.unwrap().is_none());
+    assert!(world.remove_task(&delete).await.unwrap().is_none());
 
     // The blobs and writes went, too: a checkpoint put anew finds none of them.
     let reborn = cast.task_from(new).await.id;
@@ -82,7 +82,7 @@ pub(super) async fn deleting_leaves_the_rest_alone(world: &World) {
     let stays = cast.task_from(new).await.id;
     furnish(&cast, &gone).await;
     let event = furnish(&cast, &stays).await;
-    world.tasks.delete(&may(&cast.owner, &gone).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &gone).await).await.unwrap();
     assert!(cast.read(&stays).await.is_some());
     assert_eq!(owns(&cast, &stays, &event, &tracker).await, [true; 3]);
 }

@@ -103,6 +103,6 @@ pub(super) async fn a_task_that_is_gone_does_not_move(world: &World) {
     let cast = world.cast().await;
     let task = cast.task().await;
     let steps = Steps::of(&cast, &task).await;
-    world.tasks.delete(&may(&cast.owner, &task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &task).await).await.unwrap();
     assert!(world.tasks.transition(&steps.to(Status::Completed, None)).await.unwrap().is_none());
 }

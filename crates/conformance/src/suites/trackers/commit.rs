@@ -152,7 +152,7 @@ pub(super) async fn a_tracker_of_another_task_is_not_there(world: &World) {
         assert_eq!(world.trackers.commit(&reader.permit, id, change()).await.unwrap(), None);
     }
     assert_eq!(other.now().await, before);
-    world.tasks.delete(&may(&cast.owner, &other.task).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &other.task).await).await.unwrap();
     assert_eq!(world.trackers.commit(&other.permit, &other.tracker, change()).await.unwrap(), None);
 }
 

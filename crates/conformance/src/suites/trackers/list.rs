@@ -84,7 +84,7 @@ pub(super) async fn a_list_shows_the_trackers_of_tasks_in_scope(world: &World) {
     assert_eq!(listed(world, &cast.owner.scope().await.unwrap(), &by_id()).await.len(), 3);
     assert_eq!(listed(world, &cast.runtime.scope().await.unwrap(), &by_id()).await.len(), 3);
     assert!(listed(world, &cast.stranger.scope().await.unwrap(), &by_id()).await.is_empty());
-    world.tasks.delete(&may(&cast.owner, &private).await).await.unwrap();
+    world.remove_task(&may(&cast.owner, &private).await).await.unwrap();
     assert_eq!(listed(world, &cast.owner.scope().await.unwrap(), &by_id()).await, ids(&made));
 }
 

@@ -1,0 +1,64 @@
+//! What ties a row to its relationships while the two are written, since no transaction spans both: the
+//! notes that a store keeps in the same commit as the row. Who writes and settles them is the dual write.
+
+use chrono::{DateTime, Utc};
+use std::fmt;
+
+/// The id of an intent: of the note that a row and its relationships are about to change together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IntentId(String);
+
+impl IntentId {
+    /// The intent with this id. Ids are given once, and sort by time.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IntentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Proof that the engine knows of a new thing: no registration, no row. A store persists the row *and
+/// settles the intent in one commit*, and persists nothing when the intent is not open any more:
+/// whoever has taken the work over is undoing it.
+#[must_use = "either the row is persisted or the registration is undone"]
+#[derive(Debug)]
+pub struct Registered(IntentId);
+
+impl Registered {
+    /// The proof that what `intent` was to register is registered. Only the dual write, which has just
+    /// seen to that, has reason to say so.
+    pub const fn by(intent: IntentId) -> Self {
+        Self(intent)
+    }
+
+    /// The intent to settle.
+    #[must_use]
+    pub const fn intent(&self) -> &IntentId {
+        &self.0
+    }
+}
+
+/// What a store needs to open the intent to end a thing, in the commit that removes its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The intent to open.
+    pub intent: IntentId,
+    /// When the ending began.
+    pub opened_at: DateTime<Utc>,
+    /// When it is overdue, so that somebody else is to finish it.
+    pub due_at: DateTime<Utc>,
+    /// A registration of what was made later than this may have timed out and may yet apply, so its
+    /// relationships are made to go twice.
+    pub settled_before: DateTime<Utc>,
+}

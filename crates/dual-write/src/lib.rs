@@ -1,0 +1,27 @@
+//! Keeps rows and relationships in step, though no transaction spans the two.
+//!
+//! Every write is an **intent** first, kept beside the rows. Making something is: open the intent;
+//! register; persist the row *and settle the intent in one commit*. Ending something is: remove the
+//! row *and open the intent in one commit*; deregister; settle. So at every moment an open intent says
+//! which of the two sides may be ahead, and whoever finds it later can finish or undo it:
+//!
+//! | found | then |
+//! | --- | --- |
+//! | register, open, overdue | its maker is gone: nothing was persisted (that would have settled it), so it is closed to its maker and undone |
+//! | undoing | deregister, and once more after [`Reconciler::grace`] if the thing is young, in case a registration that had timed out applies late |
+//!
+//! Nothing here knows what a task or a database is.
+
+mod circuit;
+mod intent;
+mod ledger;
+mod reconcile;
+mod retry;
+mod saga;
+
+pub use circuit::Circuit;
+pub use intent::{Intent, Op, Stage};
+pub use ledger::{Backlog, Ledger, LedgerError};
+pub use reconcile::{Reconciler, Swept};
+pub use retry::{Event, Observer, RetryPolicy, Silent};
+pub use saga::{CreateError, DualWrite};

@@ -1,0 +1,163 @@
+//! The two dual writes, step by step.
+
+use crate::{Circuit, Event, Intent, Ledger, LedgerError, Observer, Op, RetryPolicy, Silent, Stage, intent::fresh_id};
+use authz::{Authorizer, Ending, EngineError, Registered, Registration};
+use chrono::{TimeDelta, Utc};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Why something was not made. Nothing of it is left, or the reconciler will see to it.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError<E> {
+    /// The ledger could not be written: nothing was begun.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The engine has been failing, and was not asked.
+    #[error("the authorization engine has been failing; try again in {retry_after:?}")]
+    CircuitOpen {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The engine did not register it.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// The row was not persisted. This is the error to tell, whatever became of the undoing.
+    #[error("the row was not persisted")]
+    Persist(E),
+}
+
+/// Why relationships were not removed, or not known to be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoveError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("there was no time for it")]
+    Late,
+}
+
+/// What has become of an intent whose relationships were removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    /// It is settled.
+    ForGood,
+    /// It is looked at once more.
+    ForNow,
+}
+
+/// Makes and ends things on both sides.
+pub struct DualWrite {
+    /// Where relationships are.
+    pub engine: Arc<dyn Authorizer>,
+    /// Where intents are.
+    pub ledger: Arc<dyn Ledger>,
+    /// How writes to the engine are retried.
+    pub retry: RetryPolicy,
+    /// When they are not even tried.
+    pub circuit: Circuit,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+    /// How long a maker has before the reconciler takes over: longer than any request may run.
+    pub patience: TimeDelta,
+}
+
+impl DualWrite {
+    /// A dual write with the retries of agentex, a circuit that opens after ten failures in a row for
+    /// five seconds, a minute's patience, and nobody who counts.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Authorizer>, ledger: Arc<dyn Ledger>) -> Self {
+        Self {
+            engine,
+            ledger,
+            retry: RetryPolicy::default(),
+            circuit: Circuit::new(10, Duration::from_secs(5)),
+            observer: Arc::new(Silent),
+            patience: TimeDelta::minutes(1),
+        }
+    }
+
+    /// Makes what `registration` registers: opens an intent, registers, and lets `persist` write the
+    /// row. Two commits and one engine call when all goes well.
+    pub async fn create<T, E, F>(
+        &self,
+        registration: &Registration,
+        deadline: Option<Instant>,
+        persist: impl FnOnce(Registered) -> F,
+    ) -> Result<T, CreateError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.circuit.admit().map_err(|retry_after| CreateError::CircuitOpen { retry_after })?;
+        let now = Utc::now();
+        let intent = Intent::register(registration, now, now + self.patience);
+        self.ledger.open(&intent).await?;
+        if let Err(error) = self.register(registration, deadline).await {
+            self.undo(&intent).await;
+            return Err(CreateError::Engine(error));
+        }
+        match persist(Registered::by(intent.id.clone())).await {
+            Ok(made) => Ok(made),
+            Err(error) => {
+                self.undo(&intent).await;
+                Err(CreateError::Persist(error))
+            }
+        }
+    }
+
+    /// The ending of something, for the store to write down in the commit that removes the row.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let now = Utc::now();
+        Ending { intent: fresh_id(), opened_at: now, due_at: now + self.patience, settled_before: now - self.patience }
+    }
+
+    /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished soon
+    /// is the reconciler's: the ending itself has happened, and its caller is waiting.
+    pub async fn finish(&self, ended: &Intent) {
+        self.soon(ended, self.remove(ended, self.patience)).await;
+    }
+
+    /// Takes back what may have been registered. What cannot be taken back soon is the reconciler's:
+    /// the caller is waiting for the error that led here.
+    async fn undo(&self, intent: &Intent) {
+        let take_back = async {
+            // Only an intent that is still open is undone: one that is gone was settled by a commit whose
+            // answer was lost, and its row stands.
+            if self.ledger.close(&intent.id).await? {
+                self.remove(intent, self.patience).await?;
+            }
+            Ok(())
+        };
+        self.soon(intent, take_back).await;
+    }
+
+    /// Does work that the reconciler will do if it fails, or takes longer than one attempt may.
+    async fn soon<T>(&self, intent: &Intent, work: impl Future<Output = Result<T, RemoveError>>) {
+        let done = tokio::time::timeout(self.retry.attempt_timeout, work).await;
+        if let Err(error) = done.unwrap_or(Err(RemoveError::Late)) {
+            tracing::warn!(%error, intent = %intent.id, resource = %intent.resource, "relationships go late");
+        }
+    }
+
+    /// Removes the relationships of an intent that is not open. Then it is settled, or put off by
+    /// `grace` for another look; which of the two.
+    pub(crate) async fn remove(&self, intent: &Intent, grace: TimeDelta) -> Result<Removed, RemoveError> {
+        let observe = |event: Event| self.observer.observe(Op::Deregister, intent.resource.kind, event);
+        self.retry.run(None, observe, || self.engine.deregister(&intent.resource)).await?;
+        if intent.needs_another_look() {
+            self.ledger.postpone(&intent.id, Stage::Undone, Utc::now() + grace).await?;
+            return Ok(Removed::ForNow);
+        }
+        self.ledger.settle(&intent.id).await?;
+        Ok(Removed::ForGood)
+    }
+
+    async fn register(&self, registration: &Registration, deadline: Option<Instant>) -> Result<(), EngineError> {
+        let kind = registration.resource.kind;
+        let observe = |event: Event| self.observer.observe(Op::Register, kind, event);
+        let written = self.retry.run(deadline, observe, || self.engine.register(registration)).await;
+        self.circuit.learn(!written.as_ref().is_err_and(EngineError::is_transient));
+        written
+    }
+}
