@@ -220,3 +220,24 @@ fn the_top_of_the_tree_holds_only_what_belongs_there() {
     let odd: Vec<_> = entries.into_iter().filter(|entry| !entry.starts_with('.') && !TOP.contains(entry)).collect();
     assert!(odd.is_empty(), "{odd:?}");
 }
+
+/// The README's first command names no program: there must be one that cargo can mean.
+#[test]
+fn cargo_run_means_the_gateway() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--no-deps"])
+        .current_dir(tree::root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let default = list(&metadata["workspace_default_members"]);
+    let programs: Vec<_> = list(&metadata["packages"])
+        .into_iter()
+        .filter(|package| default.contains(&package["id"]))
+        .flat_map(|package| list(&package["targets"]))
+        .filter(|target| list(&target["kind"]).contains(&"bin".into()))
+        .map(|target| target["name"].clone())
+        .collect();
+    assert_eq!(programs, ["taskgate"]);
+}
