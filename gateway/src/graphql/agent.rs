@@ -2,8 +2,9 @@
 
 use super::{
     access::{Reach, Session},
-    input::{Key, one_of, optional_object, present, typed},
+    input::{Key, one_of, optional_object, typed},
     page::{OrderBy, Page, SortField, cost},
+    stored::Stored,
 };
 use crate::{Failure, lifecycle::new_id};
 use agents::{Agent, AgentId, NewAgent};
@@ -159,8 +160,8 @@ impl AgentNode {
     }
 
     /// What it said of itself when it registered.
-    async fn registration_metadata(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(present(self.read().await?.registration_metadata.as_ref()))
+    async fn registration_metadata(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(Stored::present(self.read().await?.registration_metadata.as_ref()))
     }
 
     /// When it registered.

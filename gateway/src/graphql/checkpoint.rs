@@ -6,13 +6,13 @@ use super::{
     input::base64,
     page::{Ask, Page},
     shared::Once,
+    stored::Stored,
     task::TaskNode,
 };
 use crate::Failure;
-use async_graphql::{ID, Json, Object, SimpleObject};
+use async_graphql::{ID, Object, SimpleObject};
 use authz::{After, Permit, SortKey, action::Read};
 use checkpoints::{Blob, Checkpoint, Contents, Key, PendingWrite, Query};
-use serde_json::Value;
 use std::{ops::Range, sync::Arc};
 
 /// Checkpoints that were found together. What goes with one of them is found for all.
@@ -150,13 +150,13 @@ impl CheckpointNode {
     }
 
     /// LangGraph's checkpoint document.
-    async fn checkpoint(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(Some(Json(&self.read().await?.checkpoint)))
+    async fn checkpoint(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(Some(Stored(&self.read().await?.checkpoint)))
     }
 
     /// LangGraph's metadata document.
-    async fn metadata(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(Some(Json(&self.read().await?.metadata)))
+    async fn metadata(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(Some(Stored(&self.read().await?.metadata)))
     }
 
     /// The values of the channel versions it names, by channel, then version.

@@ -1,11 +1,12 @@
 //! What the specification asks of a query before it is executed, and the library does not.
 
 use async_graphql::{
-    Variables,
+    Name, Positioned, Variables,
     parser::types::{
-        DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+        Directive, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
     },
 };
+use async_graphql_value::Value;
 use std::collections::HashSet;
 
 /// Why a query is not executed.
@@ -75,4 +76,57 @@ fn once<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet, keys: &mut 
         }
     }
     Ok(())
+}
+
+/// The variables that stand within a list or an object somewhere in the document.
+pub fn nested_variables(document: &ExecutableDocument) -> HashSet<Name> {
+    let mut nested = HashSet::new();
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node);
+    for operation in operations.clone() {
+        in_directives(&operation.directives, &mut nested);
+        in_selections(&operation.selection_set.node, &mut nested);
+    }
+    for fragment in document.fragments.values() {
+        in_directives(&fragment.node.directives, &mut nested);
+        in_selections(&fragment.node.selection_set.node, &mut nested);
+    }
+    nested
+}
+
+fn in_selections(set: &SelectionSet, nested: &mut HashSet<Name>) {
+    for selection in &set.items {
+        let (directives, below) = match &selection.node {
+            Selection::Field(field) => {
+                field.node.arguments.iter().for_each(|(_, value)| in_value(&value.node, nested));
+                (&field.node.directives, Some(&field.node.selection_set))
+            }
+            Selection::InlineFragment(inline) => (&inline.node.directives, Some(&inline.node.selection_set)),
+            Selection::FragmentSpread(spread) => (&spread.node.directives, None),
+        };
+        in_directives(directives, nested);
+        if let Some(below) = below {
+            in_selections(&below.node, nested);
+        }
+    }
+}
+
+fn in_directives(directives: &[Positioned<Directive>], nested: &mut HashSet<Name>) {
+    let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+    arguments.for_each(|(_, value)| in_value(&value.node, nested));
+}
+
+fn in_value(value: &Value, nested: &mut HashSet<Name>) {
+    if let Value::List(items) = value {
+        items.iter().for_each(|item| within(item, nested));
+    }
+    if let Value::Object(fields) = value {
+        fields.values().for_each(|field| within(field, nested));
+    }
+}
+
+fn within(value: &Value, nested: &mut HashSet<Name>) {
+    if let Value::Variable(name) = value {
+        nested.insert(name.clone());
+    }
+    in_value(value, nested);
 }

@@ -3,6 +3,7 @@
 use super::{
     access::{Reach, Session},
     input::typed,
+    stored::Stored,
 };
 use crate::{Failure, lifecycle::new_id};
 use async_graphql::{Context, ID, InputObject, Json, Object};
@@ -53,8 +54,8 @@ impl EventNode {
     }
 
     /// What it says.
-    async fn content(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(self.read().await?.content.as_ref().map(Json))
+    async fn content(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(self.read().await?.content.as_ref().map(Stored))
     }
 
     /// When it was appended.

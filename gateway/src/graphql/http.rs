@@ -7,11 +7,13 @@ use super::{
     Schema,
     access::Session,
     document::{self, Unfit},
+    documents::Documents,
     errors::{self, failed, said, settle},
     graphiql, limits, schema,
+    stored::Data,
 };
 use crate::{App, Caller, Code, Failure};
-use async_graphql::{ServerError, Value, Variables};
+use async_graphql::{ServerError, Variables};
 use axum::{
     Router,
     body::Bytes,
@@ -28,13 +30,18 @@ use std::sync::Arc;
 struct Edge {
     app: App,
     schema: Schema,
+    documents: Documents,
 }
 
 pub fn router(app: App) -> Router {
     let largest = DefaultBodyLimit::max(app.limits.body_bytes);
     let schema = schema(app.limits, app.introspection);
     let graphql: MethodRouter<Edge> = get(by_get).post(by_post).fallback(by_other_method);
-    Router::new().route("/graphql", graphql).layer(largest).with_state(Edge { app, schema }).merge(graphiql::router())
+    Router::new()
+        .route("/graphql", graphql)
+        .layer(largest)
+        .with_state(Edge { app, schema, documents: Documents::new() })
+        .merge(graphiql::router())
 }
 
 /// The media type of an answer.
@@ -113,7 +120,7 @@ struct Answer {
     errors: Vec<ServerError>,
     /// Absent when nothing was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Value>,
+    data: Option<Data>,
 }
 
 impl Answer {
@@ -261,19 +268,12 @@ impl Edge {
 
     /// Executes one request, which may write if `writing`.
     async fn run(&self, session: &Arc<Session>, params: Params, writing: bool) -> Result<Answer, Refused> {
-        if let Err(too_much) = limits::text(&params.query) {
-            return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &too_much)));
-        }
-        let mut request = async_graphql::Request::new(params.query);
-        let parsed = match request.parsed_query() {
-            Ok(parsed) => parsed,
-            Err(error) => return Ok(Answer::refused(errors::coded(errors::PARSE_FAILED, error))),
+        let document = match self.documents.read(params.query) {
+            Ok(document) => document,
+            Err(error) => return Ok(Answer::refused(error)),
         };
-        if let Err(too_much) = limits::document(parsed) {
-            return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &too_much)));
-        }
         let name = params.operation_name.as_deref();
-        match document::check(parsed, name, &params.variables, writing) {
+        match document::check(document.parsed(), name, &params.variables, writing) {
             Ok(()) => {}
             Err(unfit @ Unfit::Writes) => {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
@@ -284,11 +284,11 @@ impl Edge {
             }
             Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &unfit))),
         }
-        request.variables = params.variables;
+        let mut request = document.request(params.variables);
         request.operation_name = params.operation_name;
         let response = self.schema.execute(request.data(Arc::clone(session))).await;
         let executed = response.errors.iter().all(|error| !error.path.is_empty());
-        Ok(Answer { errors: settle(response.errors), data: executed.then_some(response.data) })
+        Ok(Answer { errors: settle(response.errors), data: executed.then(|| Data(response.data)) })
     }
 }
 

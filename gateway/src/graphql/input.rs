@@ -1,4 +1,4 @@
-//! What callers send, checked: each refusal names the argument. And stored values as callers get them.
+//! What callers send, checked: each refusal names the argument.
 
 use crate::Failure;
 use async_graphql::{ID, Json};
@@ -31,11 +31,6 @@ pub fn bytes(name: &str, text: &str) -> Result<Bytes, Failure> {
 /// Bytes as callers send and get them.
 pub fn base64(bytes: &Bytes) -> String {
     STANDARD.encode(bytes)
-}
-
-/// A stored document, of which null is the same as none.
-pub fn present(value: Option<&Value>) -> Option<Json<&Value>> {
-    value.filter(|value| !value.is_null()).map(Json)
 }
 
 /// By which of two keys something is asked for: exactly one must be given.

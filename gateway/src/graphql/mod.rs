@@ -7,16 +7,18 @@ mod access;
 mod agent;
 mod checkpoint;
 mod document;
+mod documents;
 mod errors;
 mod event;
 mod graphiql;
+mod hooks;
 mod http;
 mod input;
 mod limits;
 mod page;
 mod requires;
 mod shared;
-mod spec_nulls;
+mod stored;
 mod task;
 mod thread;
 mod tracker;
@@ -52,7 +54,7 @@ type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 fn schema(limits: Limits, introspection: bool) -> Schema {
     let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .directive(requires::Requires)
-        .extension(spec_nulls::SpecNulls)
+        .extension(hooks::Hooks)
         .limit_depth(limits.graphql_depth)
         .limit_complexity(limits.graphql_complexity);
     // A suggestion tells of the schema, too.

@@ -7,19 +7,18 @@ use crate::{
         access::{Reach, looked_ahead},
         agent::AgentNode,
         checkpoint::{self, Behind, ByTask, CheckpointNode, checkpoint_order},
-        input::present,
         page::{Page, cost},
         shared::{Once, PerArguments},
+        stored::Stored,
         tracker::TrackerNode,
     },
 };
-use async_graphql::{Context, ID, Json, Object};
+use async_graphql::{Context, ID, Object};
 use authz::{
     Action, ActionSet, Allows, Holder, Id, Kind, Permit,
     action::{Marker, Read, Share, Update},
 };
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 use tasks::Task;
 use trackers::Tracker;
@@ -185,13 +184,13 @@ impl TaskNode {
     }
 
     /// What the agent was asked to work with.
-    async fn params(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(present(self.read().await?.params.as_ref()))
+    async fn params(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(Stored::present(self.read().await?.params.as_ref()))
     }
 
     /// What clients keep with it.
-    async fn task_metadata(&self) -> Result<Option<Json<&Value>>, Failure> {
-        Ok(present(self.read().await?.metadata.as_ref()))
+    async fn task_metadata(&self) -> Result<Option<Stored<'_>>, Failure> {
+        Ok(Stored::present(self.read().await?.metadata.as_ref()))
     }
 
     /// The agents that work on it, of those the viewer may read.

@@ -1,18 +1,23 @@
-//! A failed nullable field answers `null` with its error, and nothing else in the response changes.
+//! What is added to the library, in one extension: each costs a future for every field.
 //!
-//! That is what the GraphQL specification says. async-graphql 7.0.17 by itself gives up the whole
-//! parent object.
+//! - A failed nullable field answers `null` with its error, and nothing else in the response changes.
+//!   That is what the GraphQL specification says; async-graphql 7.0.17 by itself gives up the whole
+//!   parent object.
+//! - What is known to be valid is not validated again.
 
+use super::documents;
 use async_graphql::{
-    Response, ServerError, ServerResult, Value,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo},
+    Response, ServerError, ServerResult, ValidationResult, Value,
+    extensions::{
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation, ResolveInfo,
+    },
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The extension.
-pub struct SpecNulls;
+pub struct Hooks;
 
-impl ExtensionFactory for SpecNulls {
+impl ExtensionFactory for Hooks {
     fn create(&self) -> Arc<dyn Extension> {
         Arc::new(Caught::default())
     }
@@ -24,6 +29,14 @@ struct Caught(Mutex<Vec<ServerError>>);
 
 #[async_trait::async_trait]
 impl Extension for Caught {
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        documents::validate(ctx, next).await
+    }
+
     async fn resolve(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -49,7 +62,7 @@ impl Extension for Caught {
 
 #[cfg(test)]
 mod tests {
-    use super::SpecNulls;
+    use super::Hooks;
     use async_graphql::{EmptyMutation, EmptySubscription, Error, Object, Result, Schema};
     use serde_json::{Value, json};
 
@@ -85,7 +98,7 @@ mod tests {
 
     /// The data, and the paths of the errors.
     async fn ask(query: &str) -> (Value, Vec<Value>) {
-        let schema = Schema::build(Child, EmptyMutation, EmptySubscription).extension(SpecNulls).finish();
+        let schema = Schema::build(Child, EmptyMutation, EmptySubscription).extension(Hooks).finish();
         let response = serde_json::to_value(schema.execute(query).await).unwrap();
         let errors = response["errors"].as_array().into_iter().flatten();
         (response["data"].clone(), errors.map(|error| error["path"].clone()).collect())
@@ -124,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn fields_come_in_the_order_asked() {
-        let schema = Schema::build(Child, EmptyMutation, EmptySubscription).extension(SpecNulls).finish();
+        let schema = Schema::build(Child, EmptyMutation, EmptySubscription).extension(Hooks).finish();
         let response = schema.execute("{ slow nullable child { slow fast } fast }").await;
         let text = serde_json::to_string(&response.data).unwrap();
         assert_eq!(text, r#"{"slow":1,"nullable":null,"child":{"slow":1,"fast":2},"fast":2}"#);

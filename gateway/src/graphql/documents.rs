@@ -1,0 +1,136 @@
+//! Documents that were looked at before.
+//!
+//! Callers ask the same few documents over and over, and reading one costs more than answering it:
+//! parsing and validating were half of the processor time of a small query. What was found out about a
+//! text is kept, as long as there is room for it.
+
+use super::{document::nested_variables, errors, limits};
+use async_graphql::{
+    Name, Request, ServerError, ValidationResult, Value, Variables,
+    extensions::{ExtensionContext, NextValidation},
+    parser::{
+        parse_query,
+        types::{BaseType, ExecutableDocument},
+    },
+};
+use moka::sync::Cache;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The room for texts, in bytes. What is kept of a text takes some thirty times as much.
+const ROOM: u64 = 256 * 1024;
+/// How many sets of variables a document is known to be valid with, and how large each may be, in bytes.
+const SETS: usize = 32;
+const SET_BYTES: usize = 1024;
+
+/// Documents by their text. It keeps those that are asked again, and a flood of new ones does not drive
+/// them out.
+#[derive(Clone)]
+pub struct Documents(Cache<String, Arc<Document>>);
+
+impl Documents {
+    /// None yet.
+    pub fn new() -> Self {
+        let weight = |text: &String, _: &Arc<Document>| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Self(Cache::builder().weigher(weight).max_capacity(ROOM).build())
+    }
+
+    /// The document of this text, unless it is none or too large.
+    pub fn read(&self, text: String) -> Result<Arc<Document>, ServerError> {
+        if let Some(known) = self.0.get(&text) {
+            return Ok(known);
+        }
+        let too_much = |error: limits::TooMuch| errors::said(errors::VALIDATION_FAILED, &error);
+        limits::text(&text).map_err(too_much)?;
+        let parsed = parse_query(&text).map_err(|error| errors::coded(errors::PARSE_FAILED, error.into()))?;
+        limits::document(&parsed).map_err(too_much)?;
+        let document = Arc::new(Document::of(parsed));
+        self.0.insert(text, Arc::clone(&document));
+        Ok(document)
+    }
+}
+
+/// One document, and what is known about it.
+pub struct Document {
+    parsed: ExecutableDocument,
+    /// The variables of which any text is as valid as any other.
+    free: HashSet<Name>,
+    valid: Mutex<HashMap<String, ValidationResult>>,
+}
+
+impl Document {
+    fn of(parsed: ExecutableDocument) -> Self {
+        let mut free = HashSet::new();
+        // Within a list or an object, a text may stand where an enumeration belongs.
+        let mut bound = nested_variables(&parsed);
+        for (_, operation) in parsed.operations.iter() {
+            for variable in &operation.node.variable_definitions {
+                let name = variable.node.name.node.clone();
+                match &variable.node.var_type.node.base {
+                    BaseType::Named(base) if base == "ID" || base == "String" => free.insert(name),
+                    BaseType::Named(_) | BaseType::List(_) => bound.insert(name),
+                };
+            }
+        }
+        free.retain(|name| !bound.contains(name));
+        Self { parsed, free, valid: Mutex::default() }
+    }
+
+    /// The document, parsed.
+    pub const fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
+
+    /// A request for it.
+    pub fn request(self: &Arc<Self>, variables: Variables) -> Request {
+        let mut request = Request::new("").data(Asked { document: Arc::clone(self), set: self.set(&variables) });
+        request.set_parsed_query(self.parsed.clone());
+        request.variables(variables)
+    }
+
+    /// All in the variables that its validity depends on, unless that is too much to keep.
+    fn set(&self, variables: &Variables) -> Option<String> {
+        let mut set = String::new();
+        for (name, value) in &**variables {
+            let written = match value {
+                Value::String(_) if self.free.contains(name) => write!(set, "{name},"),
+                _ => write!(set, "{name}={value},"),
+            };
+            written.ok().filter(|()| set.len() <= SET_BYTES)?;
+        }
+        Some(set)
+    }
+
+    fn valid(&self) -> MutexGuard<'_, HashMap<String, ValidationResult>> {
+        // Nothing panics while it holds the lock, so a poisoned lock is whole.
+        self.valid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A document, and the variables it is asked with.
+struct Asked {
+    document: Arc<Document>,
+    set: Option<String>,
+}
+
+/// Validates a request made by [`Document::request`], unless it is known to be valid.
+pub async fn validate(
+    ctx: &ExtensionContext<'_>,
+    next: NextValidation<'_>,
+) -> Result<ValidationResult, Vec<ServerError>> {
+    let asked = ctx.data_opt::<Asked>().and_then(|asked| Some((&asked.document, asked.set.as_ref()?)));
+    let Some((document, set)) = asked else { return next.run(ctx).await };
+    if let Some(known) = document.valid().get(set) {
+        return Ok(*known);
+    }
+    let result = next.run(ctx).await?;
+    let mut valid = document.valid();
+    if valid.len() == SETS {
+        valid.clear();
+    }
+    valid.insert(set.clone(), result);
+    Ok(result)
+}
