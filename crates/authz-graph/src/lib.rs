@@ -4,7 +4,6 @@
 //! Both only *find* relationships. What those allow is decided in one place, by
 //! [`authz::schema::allowed`].
 
-mod coalesce;
 mod memory;
 mod postgres;
 

@@ -18,6 +18,7 @@ mod ledger;
 mod list;
 mod messages;
 mod migrations;
+mod reads;
 mod states;
 mod tasks;
 mod trackers;
@@ -25,6 +26,7 @@ mod trackers;
 pub use migrations::{MigrateError, migrate};
 
 use sqlx::PgPool;
+use std::sync::Arc;
 
 /// What each connection of the pool is to be told when it is made.
 ///
@@ -36,6 +38,7 @@ pub const CONNECTION_SETTINGS: [(&str, &str); 1] = [("jit", "off")];
 #[derive(Clone, Debug)]
 pub struct PgStore {
     pool: PgPool,
+    reads: Arc<reads::TaskReads>,
 }
 
 /// The database did not answer.
@@ -46,8 +49,8 @@ pub struct Unreachable(#[source] sqlx::Error);
 impl PgStore {
     /// The stores behind `pool`.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self { reads: Arc::new(reads::TaskReads::new(pool.clone())), pool }
     }
 
     /// Whether the database answers: one round trip.

@@ -14,10 +14,11 @@ use authz::{
 use chrono::{DateTime, Utc};
 use dual_write::Intent;
 use serde_json::Value;
+use sqlx::PgPool;
 use tasks::{CREATED, NewTask, Order, Patch, Query, Status, StoreError, Task, TaskId, TaskStore, Transition};
 
 /// A row of `tasks`.
-#[derive(sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct TaskRow {
     id: String,
     name: Option<String>,
@@ -59,15 +60,7 @@ const TABLE: Table = Table {
 #[async_trait::async_trait]
 impl TaskStore for PgStore {
     async fn get(&self, permits: &[&Permit<authz::Task, Read>]) -> Result<Vec<Task>, StoreError> {
-        // The ids are read through a subquery so that the planner cannot see how many there are: the
-        // generic plan then costs what a planned one does, and PostgreSQL keeps it.
-        let ids: Vec<_> = permits.iter().map(|permit| permit.id().as_str()).collect();
-        let rows = tasks!(
-            "SELECT",
-            "FROM tasks AS item WHERE item.id = ANY((SELECT $1::text[])::text[]) AND item.status IS DISTINCT FROM 'DELETED'",
-            &ids as &[&str]
-        );
-        Ok(whole(rows.fetch_all(&self.pool).await)?)
+        Ok(self.reads.get(permits.iter().map(|permit| permit.id().as_str().to_owned()).collect()).await?)
     }
 
     async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, StoreError> {
@@ -222,6 +215,18 @@ impl TaskStore for PgStore {
     }
 }
 
+/// The rows of these tasks that are there, in no order.
+pub(crate) async fn rows(pool: &PgPool, ids: &[String]) -> Result<Vec<TaskRow>, sqlx::Error> {
+    // The ids are read through a subquery so that the planner cannot see how many there are: the generic
+    // plan then costs what a planned one does, and PostgreSQL keeps it.
+    let rows = tasks!(
+        "SELECT",
+        "FROM tasks AS item WHERE item.id = ANY((SELECT $1::text[])::text[]) AND item.status IS DISTINCT FROM 'DELETED'",
+        ids
+    );
+    rows.fetch_all(pool).await
+}
+
 fn whole(rows: Result<Vec<TaskRow>, sqlx::Error>) -> Result<Vec<Task>, Fault> {
     rows?.into_iter().map(Task::try_from).collect()
 }
@@ -277,6 +282,12 @@ impl Item for Task {
 
     fn resource(&self) -> &str {
         self.id.as_str()
+    }
+}
+
+impl TaskRow {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 }
 

@@ -3,12 +3,12 @@
 mod check;
 mod columns;
 
-use crate::coalesce::{Coalescer, Limits, Question, Unanswered};
 use async_trait::async_trait;
 use authz::{
     Action, Authorizer, Beside, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
     Registration, Relation, Relationship, ResourceRef, Role, schema,
 };
+use coalesce::{Coalescer, Limits, Question, Unanswered};
 use columns::{Columns, storable};
 use futures::FutureExt as _;
 use sqlx::PgPool;

@@ -12,19 +12,20 @@
 use futures::future::BoxFuture;
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
 /// A question that can share a flight.
-pub(crate) trait Question: Send + 'static {
+pub trait Question: Send + 'static {
     /// How much of a flight's room it takes.
     fn size(&self) -> usize;
 }
 
 /// Why a question has no answer.
 #[derive(Debug)]
-pub(crate) enum Unanswered<E> {
+pub enum Unanswered<E> {
     /// Its flight failed.
     Failed(Arc<E>),
     /// Its flight came back without an answer to it, or not at all.
@@ -36,15 +37,15 @@ type Fly<Q, A, E> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Result<Vec<A>, E>> + Se
 
 /// How many flights there may be at a time, and how much each may carry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Flights under way at the same time.
-    pub(crate) flights: usize,
+    pub flights: usize,
     /// The size of the questions on one flight. A single question may be larger.
-    pub(crate) room: usize,
+    pub room: usize,
 }
 
 /// Where questions of one sort are asked.
-pub(crate) struct Coalescer<Q, A, E> {
+pub struct Coalescer<Q, A, E> {
     shared: Arc<Shared<Q, A, E>>,
 }
 
@@ -64,9 +65,15 @@ struct Waiting<Q, A, E> {
     answer: oneshot::Sender<Result<A, Unanswered<E>>>,
 }
 
+impl<Q, A, E> fmt::Debug for Coalescer<Q, A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalescer").field("limits", &self.shared.limits).finish_non_exhaustive()
+    }
+}
+
 impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Coalescer<Q, A, E> {
     /// Questions are put to `fly`.
-    pub(crate) fn new(
+    pub fn new(
         limits: Limits,
         fly: impl Fn(Vec<Q>) -> BoxFuture<'static, Result<Vec<A>, E>> + Send + Sync + 'static,
     ) -> Self {
@@ -75,7 +82,7 @@ impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Coalescer<Q, A, E
     }
 
     /// Asks one question, alone or together with others.
-    pub(crate) async fn ask(&self, question: Q) -> Result<A, Unanswered<E>> {
+    pub async fn ask(&self, question: Q) -> Result<A, Unanswered<E>> {
         let (answer, answered) = oneshot::channel();
         if let Some(boarded) = self.shared.queue(Waiting { question, answer }) {
             Flight(Arc::clone(&self.shared)).start(boarded);
