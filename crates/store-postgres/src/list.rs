@@ -234,7 +234,7 @@ impl<T: Item + Send> List<'_, T> {
             };
             sql.push(" AND (").push(self.key.expression()).push(", ").push(ID).push(beyond);
             bind(sql, &after.key);
-            sql.push(", ").push_bind(after.id.as_ref()).push(")");
+            sql.push(", (SELECT ").push_bind(after.id.as_ref()).push("::text))");
         }
     }
 
@@ -275,11 +275,13 @@ impl Key {
     }
 }
 
+/// Through a subquery, as the principal in `held`.
 fn bind(sql: &mut Sql, key: &SortKey) {
+    sql.push("(SELECT ");
     match key {
-        SortKey::Time(micros) => sql.push_bind(instant(*micros)),
-        SortKey::Number(number) => sql.push_bind(*number),
-        SortKey::Text(text) => sql.push_bind(text.as_ref()),
+        SortKey::Time(micros) => sql.push_bind(instant(*micros)).push("::timestamptz)"),
+        SortKey::Number(number) => sql.push_bind(*number).push("::bigint)"),
+        SortKey::Text(text) => sql.push_bind(text.as_ref()).push("::text)"),
     };
 }
 

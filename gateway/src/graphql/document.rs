@@ -117,10 +117,14 @@ fn in_directives(directives: &[Positioned<Directive>], nested: &mut HashSet<Name
 
 fn in_value(value: &Value, nested: &mut HashSet<Name>) {
     if let Value::List(items) = value {
-        items.iter().for_each(|item| within(item, nested));
+        for item in items {
+            within(item, nested);
+        }
     }
     if let Value::Object(fields) = value {
-        fields.values().for_each(|field| within(field, nested));
+        for field in fields.values() {
+            within(field, nested);
+        }
     }
 }
 

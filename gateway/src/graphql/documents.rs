@@ -95,10 +95,8 @@ impl Document {
     fn set(&self, variables: &Variables) -> Option<String> {
         let mut set = String::new();
         for (name, value) in &**variables {
-            let written = match value {
-                Value::String(_) if self.free.contains(name) => write!(set, "{name},"),
-                _ => write!(set, "{name}={value},"),
-            };
+            let free = matches!(value, Value::String(_)) && self.free.contains(name);
+            let written = if free { write!(set, "{name},") } else { write!(set, "{name}={value},") };
             written.ok().filter(|()| set.len() <= SET_BYTES)?;
         }
         Some(set)
