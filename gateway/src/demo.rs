@@ -216,7 +216,9 @@ impl Stage {
             metadata: object(json!({ "source": "input", "step": 0 })),
             blobs: Vec::new(),
         };
-        Ok(self.app.stores.checkpoints.put(&update, checkpoint).await?)
+        let there = self.app.stores.checkpoints.put(&update, checkpoint).await?;
+        anyhow::ensure!(there, "a demo task is gone");
+        Ok(())
     }
 }
 

@@ -147,12 +147,14 @@ pub trait CheckpointStore: Send + Sync {
     async fn list(&self, threads: &[&Permit<Task, Read>], query: &Query) -> Result<Vec<Vec<Checkpoint>>, StoreError>;
 
     /// Puts a checkpoint and its blobs, all or none. One that is there already has its checkpoint and
-    /// metadata replaced and keeps its parent.
-    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<(), StoreError>;
+    /// metadata replaced and keeps its parent. Answers whether the thread's task is there: if it has
+    /// ended since the permit was given, nothing is put.
+    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<bool, StoreError>;
 
     /// Puts pending writes, all or none. Within one call, of two writes with the same task and index
-    /// the first stays, or with `upsert` the last.
-    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<(), StoreError>;
+    /// the first stays, or with `upsert` the last. Answers whether the thread's task is there, as
+    /// [`put`](Self::put) does.
+    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<bool, StoreError>;
 
     /// Removes every checkpoint, blob and write of the thread, in all namespaces. Repeating it changes nothing.
     async fn delete_thread(&self, thread: &Permit<Task, Delete>) -> Result<(), StoreError>;

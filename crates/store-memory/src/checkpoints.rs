@@ -43,11 +43,14 @@ impl CheckpointStore for MemoryStore {
         Ok(threads.iter().map(|thread| tables.list(thread.id(), query)).collect())
     }
 
-    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<(), StoreError> {
+    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<bool, StoreError> {
         if !checkpoint_storable(&new) {
             return Err(StoreError::Unstorable);
         }
         let (mut tables, thread) = (self.tables(), thread.id());
+        if !tables.tasks.contains_key(thread) {
+            return Ok(false);
+        }
         for blob in new.blobs {
             let key = (thread.clone(), new.namespace.clone(), blob.channel.clone(), blob.version.clone());
             tables.blobs.entry(key).or_insert(blob);
@@ -64,15 +67,18 @@ impl CheckpointStore for MemoryStore {
                 place.insert(Checkpoint { thread_id, namespace, id, parent_id, checkpoint, metadata });
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<(), StoreError> {
+    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<bool, StoreError> {
         let texts = [&new.namespace, &new.checkpoint_id];
         if !texts.into_iter().all(|text| storable(text)) || !new.writes.iter().all(write_storable) {
             return Err(StoreError::Unstorable);
         }
         let mut tables = self.tables();
+        if !tables.tasks.contains_key(thread.id()) {
+            return Ok(false);
+        }
         let place: Place = (thread.id().clone(), new.namespace, new.checkpoint_id);
         for write in new.writes {
             match tables.writes.entry((place.clone(), write.task_id.clone(), write.index)) {
@@ -86,7 +92,7 @@ impl CheckpointStore for MemoryStore {
                 Entry::Occupied(_) => {}
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn delete_thread(&self, thread: &Permit<Task, Delete>) -> Result<(), StoreError> {

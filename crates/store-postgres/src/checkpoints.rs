@@ -125,22 +125,28 @@ impl CheckpointStore for PgStore {
         Ok(found)
     }
 
-    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<(), StoreError> {
+    async fn put(&self, thread: &Permit<Task, Update>, new: NewCheckpoint) -> Result<bool, StoreError> {
         let blobs = &new.blobs;
         // Blobs go in by their key, so that two puts of the same blobs wait for each other in one order only.
-        let put = sqlx::query!(
-            r#"WITH blobs AS (
+        // The task's row is held, so that what is put goes with it when somebody deletes it meanwhile.
+        let put = sqlx::query_scalar!(
+            r#"WITH thread AS (
+                SELECT id FROM tasks WHERE id = $1 AND status IS DISTINCT FROM 'DELETED' FOR KEY SHARE
+            ), blobs AS (
                 INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
-                SELECT $1, $2, new.channel, new.version, new.kind, new.blob
-                FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
+                SELECT thread.id, $2, new.channel, new.version, new.kind, new.blob
+                FROM thread CROSS JOIN unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
                     WITH ORDINALITY AS new (channel, version, kind, blob, place)
                 ORDER BY new.channel, new.version, new.place
                 ON CONFLICT DO NOTHING
+            ), put AS (
+                INSERT INTO checkpoints
+                    (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+                SELECT thread.id, $2, $3, $4, $5, $6 FROM thread
+                ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
+                    DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
             )
-            INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
-                DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata"#,
+            SELECT EXISTS (SELECT FROM thread) AS "there!""#,
             thread.id().as_str(),
             new.namespace,
             new.id,
@@ -152,22 +158,26 @@ impl CheckpointStore for PgStore {
             &column(blobs, |blob| blob.kind.as_str()) as &[&str],
             &column(blobs, |blob| blob.bytes.as_deref()) as &[Option<&[u8]>]
         );
-        put.execute(&self.pool).await.map_err(Fault::from)?;
-        Ok(())
+        Ok(put.fetch_one(&self.pool).await.map_err(Fault::from)?)
     }
 
-    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<(), StoreError> {
+    async fn put_writes(&self, thread: &Permit<Task, Update>, new: NewWrites) -> Result<bool, StoreError> {
         let writes = &new.writes;
-        let put = sqlx::query!(
-            r#"INSERT INTO checkpoint_writes
-                (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path)
-            SELECT DISTINCT ON (new.task_id, new.idx)
-                $1, $2, $3, new.task_id, new.idx, new.channel, new.kind, new.blob, new.task_path
-            FROM unnest($4::text[], $5::integer[], $6::text[], $7::text[], $8::bytea[], $9::text[])
-                WITH ORDINALITY AS new (task_id, idx, channel, kind, blob, task_path, place)
-            ORDER BY new.task_id, new.idx, CASE WHEN $10 THEN -new.place ELSE new.place END
-            ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
-                DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob WHERE $10"#,
+        let put = sqlx::query_scalar!(
+            r#"WITH thread AS (
+                SELECT id FROM tasks WHERE id = $1 AND status IS DISTINCT FROM 'DELETED' FOR KEY SHARE
+            ), put AS (
+                INSERT INTO checkpoint_writes
+                    (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path)
+                SELECT DISTINCT ON (new.task_id, new.idx)
+                    thread.id, $2, $3, new.task_id, new.idx, new.channel, new.kind, new.blob, new.task_path
+                FROM thread CROSS JOIN unnest($4::text[], $5::integer[], $6::text[], $7::text[], $8::bytea[], $9::text[])
+                    WITH ORDINALITY AS new (task_id, idx, channel, kind, blob, task_path, place)
+                ORDER BY new.task_id, new.idx, CASE WHEN $10 THEN -new.place ELSE new.place END
+                ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+                    DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob WHERE $10
+            )
+            SELECT EXISTS (SELECT FROM thread) AS "there!""#,
             thread.id().as_str(),
             new.namespace,
             new.checkpoint_id,
@@ -179,8 +189,7 @@ impl CheckpointStore for PgStore {
             &column(writes, |write| write.task_path.as_str()) as &[&str],
             new.upsert
         );
-        put.execute(&self.pool).await.map_err(Fault::from)?;
-        Ok(())
+        Ok(put.fetch_one(&self.pool).await.map_err(Fault::from)?)
     }
 
     async fn delete_thread(&self, thread: &Permit<Task, Delete>) -> Result<(), StoreError> {

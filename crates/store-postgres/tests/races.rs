@@ -7,8 +7,10 @@ mod server;
 #[path = "support/world.rs"]
 mod world;
 
+use checkpoints::{Blob, NewCheckpoint, NewWrites};
 use conformance::{fresh, may};
 use conversations::NewEvent;
+use serde_json::Map;
 use sqlx::{Postgres, Transaction};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -50,6 +52,48 @@ async fn events_of_a_task_become_visible_in_the_order_of_their_sequence() {
     let (later, ()) = tokio::join!(append, commit);
     let first = sqlx::query_scalar::<_, i64>("SELECT sequence_id FROM events WHERE id = $1").bind(earlier);
     assert!(first.fetch_one(&pool).await.unwrap() < later.unwrap().sequence_id);
+}
+
+#[tokio::test]
+async fn a_checkpoint_does_not_slip_in_behind_the_end_of_its_task() {
+    let pool = migrated().await;
+    let world = world_on(pool.clone());
+    let cast = world.cast().await;
+    let task = cast.task().await;
+    let update = may(&cast.editor, &task).await;
+
+    // Another gateway has deleted the task, and not yet committed.
+    let mut other = pool.begin().await.unwrap();
+    for statement in [
+        "DELETE FROM task_agents WHERE task_id = $1",
+        "DELETE FROM agent_task_tracker WHERE task_id = $1",
+        "DELETE FROM tasks WHERE id = $1",
+    ] {
+        run(&mut other, statement, &[task.as_str()]).await;
+    }
+
+    let new = NewCheckpoint {
+        namespace: String::new(),
+        id: "1".into(),
+        parent_id: None,
+        checkpoint: Map::new(),
+        metadata: Map::new(),
+        blobs: vec![Blob { channel: "c".into(), version: "1".into(), kind: "empty".into(), bytes: None }],
+    };
+    let write = NewWrites { namespace: String::new(), checkpoint_id: "1".into(), writes: Vec::new(), upsert: false };
+    let put = world.checkpoints.put(&update, new);
+    let put_writes = world.checkpoints.put_writes(&update, write);
+    let commit = async {
+        sleep(A_WHILE).await;
+        other.commit().await.unwrap();
+    };
+    let (put, put_writes, ()) = tokio::join!(put, put_writes, commit);
+    assert!(!put.unwrap() && !put_writes.unwrap());
+    for table in ["checkpoints", "checkpoint_blobs"] {
+        let left = format!("SELECT count(*) FROM {table} WHERE thread_id = $1");
+        let left = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(left)).bind(task.as_str());
+        assert_eq!(left.fetch_one(&pool).await.unwrap(), 0, "{table}");
+    }
 }
 
 #[tokio::test]

@@ -189,7 +189,9 @@ impl CheckpointMutation {
             blobs: input.blobs.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         };
         let (thread, permit) = writable(ctx, &input.thread_id).await?;
-        thread.all.reach.session().app.stores.checkpoints.put(&permit, new).await?;
+        if !thread.all.reach.session().app.stores.checkpoints.put(&permit, new).await? {
+            return Err(permit.hidden().into());
+        }
         thread.checkpoint(namespace, Some(id)).await
     }
 
@@ -208,7 +210,9 @@ impl CheckpointMutation {
             upsert: input.upsert,
         };
         let (thread, permit) = writable(ctx, &input.thread_id).await?;
-        thread.all.reach.session().app.stores.checkpoints.put_writes(&permit, new).await?;
+        if !thread.all.reach.session().app.stores.checkpoints.put_writes(&permit, new).await? {
+            return Err(permit.hidden().into());
+        }
         thread.checkpoint(namespace, Some(id)).await
     }
 

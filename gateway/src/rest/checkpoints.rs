@@ -234,7 +234,9 @@ async fn put(State(app): State<App>, Caller(gate): Caller, body: Document) -> Re
         metadata: body.metadata,
         blobs: body.blobs.into_iter().map(Blob::from).collect(),
     };
-    app.stores.checkpoints.put(&permit, new).await?;
+    if !app.stores.checkpoints.put(&permit, new).await? {
+        return Err(permit.hidden().into());
+    }
     Ok(Json(answer))
 }
 
@@ -290,7 +292,9 @@ async fn put_writes(State(app): State<App>, Caller(gate): Caller, body: Document
         writes: body.writes.into_iter().map(PendingWrite::from).collect(),
         upsert: body.upsert,
     };
-    app.stores.checkpoints.put_writes(&permit, new).await?;
+    if !app.stores.checkpoints.put_writes(&permit, new).await? {
+        return Err(permit.hidden().into());
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

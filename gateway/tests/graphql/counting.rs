@@ -238,7 +238,11 @@ impl CheckpointStore for Counted<dyn CheckpointStore> {
         self.calls.note("checkpoints.list");
         self.port.list(threads, query).await
     }
-    async fn put(&self, thread: &Permit<TaskKind, Update>, new: NewCheckpoint) -> Result<(), checkpoints::StoreError> {
+    async fn put(
+        &self,
+        thread: &Permit<TaskKind, Update>,
+        new: NewCheckpoint,
+    ) -> Result<bool, checkpoints::StoreError> {
         self.calls.note("checkpoints.put");
         self.port.put(thread, new).await
     }
@@ -246,7 +250,7 @@ impl CheckpointStore for Counted<dyn CheckpointStore> {
         &self,
         thread: &Permit<TaskKind, Update>,
         new: NewWrites,
-    ) -> Result<(), checkpoints::StoreError> {
+    ) -> Result<bool, checkpoints::StoreError> {
         self.calls.note("checkpoints.put_writes");
         self.port.put_writes(thread, new).await
     }

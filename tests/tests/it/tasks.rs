@@ -125,7 +125,14 @@ async fn w3_a_failed_deregister_does_not_fail_the_delete() {
     world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
     assert_eq!(database.number(&format!("SELECT count(*) FROM tasks WHERE id = '{task}'")).await, 0);
     mend_table(database, "relationships", "DELETE").await;
-    // What is left of it leads to no task.
+    // What is left of it leads to no task, and nothing can be put on it any more.
+    let path = "/checkpoints/put";
+    let body = |thread: &str| json!({ "thread_id": thread, "checkpoint_id": "1", "checkpoint": {}, "metadata": {} });
+    let (absent, put) = (Things::absent().task, world.owner.post(path, body(&task)).await);
+    assert_eq!(put.status, 404);
+    assert_eq!(put.without(&task), world.owner.post(path, body(&absent)).await.without(&absent));
+    let left = format!("SELECT count(*) FROM checkpoints WHERE thread_id = '{task}'");
+    assert_eq!(database.number(&left).await, 0);
     for caller in [world.server.owner(), world.server.editor()] {
         assert_eq!(caller.get(&format!("/tasks/{task}")).await.status, 404);
         let list = caller.get("/tasks?limit=1000").await.expect(200);

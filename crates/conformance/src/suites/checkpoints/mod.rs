@@ -21,6 +21,7 @@ suite! { $ checkpoints(World) {
         text_that_cannot_be_stored_is_refused,
         many_puts_of_one_checkpoint_all_succeed,
         deleting_a_thread_takes_every_namespace_and_nothing_else,
+        a_task_that_is_gone_has_nothing_put,
     ],
     writes: [
         a_write_that_is_there_stays,
@@ -88,11 +89,11 @@ fn writes(id: &str, writes: Vec<PendingWrite>, upsert: bool) -> NewWrites {
 }
 
 async fn put(cast: &Cast<'_>, thread: &TaskId, new: NewCheckpoint) {
-    cast.world.checkpoints.put(&may(&cast.editor, thread).await, new).await.unwrap();
+    assert!(cast.world.checkpoints.put(&may(&cast.editor, thread).await, new).await.unwrap());
 }
 
 async fn put_writes(cast: &Cast<'_>, thread: &TaskId, new: NewWrites) {
-    cast.world.checkpoints.put_writes(&may(&cast.editor, thread).await, new).await.unwrap();
+    assert!(cast.world.checkpoints.put_writes(&may(&cast.editor, thread).await, new).await.unwrap());
 }
 
 async fn read(cast: &Cast<'_>, thread: &TaskId) -> Permit<Task, Read> {

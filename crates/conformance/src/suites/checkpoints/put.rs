@@ -2,7 +2,7 @@
 
 use super::{blob, checkpoint, contents_of, find, put, put_writes, write, writes};
 use crate::{World, may, world::object};
-use checkpoints::{NewCheckpoint, StoreError};
+use checkpoints::{Key, NewCheckpoint, StoreError};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -125,4 +125,23 @@ pub(super) async fn deleting_a_thread_takes_every_namespace_and_nothing_else(wor
     assert!(left.blobs.is_empty() && left.writes.is_empty());
     let kept = contents_of(&cast, &other, "1", json!({"c": "1"})).await;
     assert_eq!((kept.blobs.len(), kept.writes.len()), (1, 1));
+}
+
+pub(super) async fn a_task_that_is_gone_has_nothing_put(world: &World) {
+    let cast = world.cast().await;
+    let thread = cast.task().await;
+    let (update, read) = (may(&cast.editor, &thread).await, may(&cast.viewer, &thread).await);
+    put(&cast, &thread, checkpoint("", "1")).await;
+    world.remove_task(&may(&cast.owner, &thread).await).await.unwrap();
+    let blobs = vec![blob("c", "1", "late")];
+    let late = NewCheckpoint { blobs, ..checkpoint("", "2") };
+    assert!(!world.checkpoints.put(&update, late).await.unwrap());
+    for upsert in [false, true] {
+        let late = writes("1", vec![write("t", 0, "late")], upsert);
+        assert!(!world.checkpoints.put_writes(&update, late).await.unwrap());
+    }
+    for id in [None, Some("1"), Some("2")] {
+        let found = world.checkpoints.find(&[Key { thread: &read, namespace: "", id }]).await.unwrap();
+        assert!(found.iter().all(Option::is_none), "{id:?}");
+    }
 }
