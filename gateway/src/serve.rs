@@ -77,10 +77,10 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 /// Every route, with what all of them share.
 fn router(config: &Config, app: &App, storage: &Storage) -> Router {
     Router::new()
-        .merge(rest::router(app.clone()))
+        .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(config.request_timeout(), in_time)))
+        // It ends what takes too long by itself, in its own words.
         .merge(graphql::router(app.clone()))
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(config.request_timeout(), in_time))
         .merge(health::router(storage.health.clone()))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failure::Internal(Arc::new(std::io::Error::other("a request handler panicked"))).into_response()

@@ -48,6 +48,11 @@ impl Session {
         self.gate.tenant()
     }
 
+    /// The permit to do `A` to something that no field below is about.
+    pub async fn permit<R: Allows<A>, A: Marker>(&self, target: &Target<R>) -> Result<Permit<R, A>, Failure> {
+        Ok(self.gate.permit(target).await?)
+    }
+
     /// Where to look for what the caller may read.
     pub async fn readable<R: Allows<Read>>(&self) -> Result<Scope<R, Read>, Failure> {
         Ok(self.gate.scope().await?)

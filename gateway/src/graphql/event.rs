@@ -8,7 +8,7 @@ use super::{
 use crate::{Failure, lifecycle::new_id};
 use async_graphql::{Context, ID, InputObject, Json, Object};
 use authz::{
-    By, Id, Permit, Target,
+    Agent, By, Id, Permit, Target,
     action::{Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -70,12 +70,14 @@ pub struct EventQuery;
 
 #[Object]
 impl EventQuery {
-    /// An event, by its id.
+    /// An event, by its id. The agent it is for must be the viewer's to read, too.
     async fn event(&self, ctx: &Context<'_>, id: ID) -> Result<Option<EventNode>, Failure> {
         let found = Session::of(ctx).app.stores.events.locate(&id).await?;
         let target = Target::found(By::Id, &id, found.as_ref().map(|event| event.owner().clone()));
         let (task, permit) = Reach::permitted::<EventNode, Read>(ctx, target).await?;
         let event = found.and_then(|event| event.into_inner(&permit)).ok_or_else(|| permit.hidden())?;
+        let agent = Target::<Agent>::found(By::Id, &id, Some(event.agent_id.clone()));
+        let _: Permit<_, Read> = task.session().permit(&agent).await?;
         Ok(Some(EventNode { event, task }))
     }
 }

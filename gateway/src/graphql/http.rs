@@ -21,9 +21,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
+use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{io, panic::AssertUnwindSafe, sync::Arc};
 
 /// What the handlers reach.
 #[derive(Clone)]
@@ -196,7 +197,7 @@ fn not_acceptable() -> Refused {
 
 async fn by_post(State(edge): State<Edge>, request: Request) -> Response {
     let headers = request.headers().clone();
-    respond(&headers, edge.post(request).await)
+    respond(&headers, edge.settled(edge.post(request)).await)
 }
 
 async fn by_get(
@@ -208,7 +209,7 @@ async fn by_get(
     if !asked && graphiql::wanted(&headers) {
         return graphiql::page().await.into_response();
     }
-    respond(&headers, edge.get(&headers, params).await)
+    respond(&headers, edge.settled(edge.get(&headers, params)).await)
 }
 
 async fn by_other_method(headers: HeaderMap) -> Response {
@@ -218,6 +219,15 @@ async fn by_other_method(headers: HeaderMap) -> Response {
 }
 
 impl Edge {
+    /// What comes of `work`, which may take too long and may panic.
+    async fn settled(&self, work: impl Future<Output = Result<Answers, Refused>>) -> Result<Answers, Refused> {
+        match tokio::time::timeout(self.app.request_timeout, AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::Internal(Arc::new(io::Error::other("a resolver panicked"))).into()),
+            Err(late) => Err(Failure::Unavailable(Arc::new(late)).into()),
+        }
+    }
+
     /// Who is asking, before anything of what they ask is looked at.
     async fn open(&self, headers: &HeaderMap) -> Result<Arc<Session>, Refused> {
         let Caller(gate) = Caller::of(headers, &self.app).await?;

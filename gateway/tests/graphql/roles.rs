@@ -4,7 +4,7 @@ use crate::{
     sdl::{Field, fields},
     world::{Who, World, codes, paths},
 };
-use authz::{Action, ActionSet, Kind, Relation, schema::allowed};
+use authz::{Action, ActionSet, Kind, Principal, Relation, Role, schema::allowed};
 use enumset::EnumSet;
 use serde_json::{Value, json};
 
@@ -62,12 +62,14 @@ async fn each_field_is_answered_to_those_the_directive_names() {
                 .ask(who, &format!("{{ {reach} {{ id: __typename {} }} }}", selection(field, &all)), json!({}))
                 .await;
             asked += 1;
-            if is_allowed(who, needs) {
+            // The way to an event leads past its agent.
+            let opens = field.object != "Event" || may(who, "agent").contains(Action::Read);
+            if opens && is_allowed(who, needs) {
                 assert_eq!(answer["errors"], Value::Null, "{name}: {answer}");
                 continue;
             }
             assert_eq!(codes(&answer), ["NOT_FOUND"], "{name}: {answer}");
-            let sees = may(who, &needs.1).contains(Action::Read);
+            let sees = opens && may(who, &needs.1).contains(Action::Read);
             if sees {
                 assert_eq!(paths(&answer), [format!("{root}.{}", field.name)], "{name}");
                 assert_eq!(answer["data"][root], json!({"id": field.object, field.name.as_str(): null}), "{name}");
@@ -193,4 +195,18 @@ async fn absent_and_hidden_names_cannot_be_told_apart() {
         assert_eq!(hidden, missing);
         assert!(hidden.0.contains("Item with name 'NAME' does not exist."), "{}", hidden.0);
     }
+}
+
+#[tokio::test]
+async fn an_event_needs_its_agent_too_as_over_rest() {
+    let world = World::new().await;
+    world.grant(&world.task, Role::Viewer, &Principal::user(Who::Guest.token())).await;
+    let event =
+        |id: &str| format!("query($id: ID!) {{ task(id: $id) {{ name }} event(id: {}) {{ content }} }}", json!(id));
+    let answer = world.ask(Who::Guest, &event(&world.event), json!({"id": world.task})).await;
+    assert_eq!((&answer["data"]["task"]["name"], &answer["data"]["event"]), (&json!("the task"), &Value::Null));
+    let absent = world.ask(Who::Guest, &event("nobody's"), json!({"id": world.task})).await;
+    assert_eq!(answer.to_string().replace(&world.event, "nobody's"), absent.to_string());
+    let viewer = world.ask(Who::Viewer, &event(&world.event), json!({"id": world.task})).await;
+    assert!(viewer["errors"].is_null(), "{viewer}");
 }

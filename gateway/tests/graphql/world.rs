@@ -24,6 +24,8 @@ pub enum Who {
     Stranger,
     /// The runtime of the agent.
     Runtime,
+    /// Sees the task, and is not of its tenant.
+    Guest,
     /// Nobody.
     Anonymous,
 }
@@ -38,6 +40,7 @@ impl Who {
             Self::Viewer => "viewer",
             Self::Stranger => "stranger",
             Self::Runtime => "runtime",
+            Self::Guest => "guest",
             Self::Anonymous => "nobody's",
         }
     }
@@ -117,6 +120,7 @@ impl World {
             join(&engine, &principal).await;
             tokens = tokens.with(who.token(), context(principal));
         }
+        tokens = tokens.with(Who::Guest.token(), context(Principal::user(Who::Guest.token())));
         tokens = tokens.with(Who::Runtime.token(), context(Principal::new(authz::PrincipalKind::Agent, "agent-1")));
         let store = Arc::new(MemoryStore::new());
         let counted: Arc<dyn Authorizer> =

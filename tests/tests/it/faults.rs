@@ -160,3 +160,20 @@ async fn an_engine_that_cannot_answer_lets_nobody_in() {
     assert_eq!(world.server.viewer().get(&format!("/tasks/{}", things.task)).await.status, 200);
     assert_eq!(world.server.stranger().get(&format!("/tasks/{}", things.task)).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_ends_in_the_words_of_its_edge() {
+    let settings = Settings::default().with("TASKGATE_REQUEST_TIMEOUT_MS", "500");
+    let world = World::with(settings, Storage::Url).await;
+    let (task, database) = (world.task().await, world.server.database().clone());
+    let holder = tokio::spawn(async move { database.run("LOCK TABLE tasks; SELECT pg_sleep(3)").await });
+    sleep(Duration::from_millis(300)).await;
+    let rest = world.owner.get(&format!("/tasks/{task}")).await;
+    assert_eq!((rest.status, &rest.json()["code"]), (503, &json!(503)), "{}", rest.text());
+    let graphql = world.owner.gql(documents::TASK, json!({ "id": task })).await;
+    assert_eq!(graphql.status, 503, "{}", graphql.text());
+    assert_eq!(graphql.json()["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{}", graphql.text());
+    assert_eq!(graphql.headers["retry-after"], "1");
+    holder.await.unwrap();
+    world.owner.get(&format!("/tasks/{task}")).await.expect(200);
+}
