@@ -1,6 +1,7 @@
 //! The rows.
 
 use agents::{Agent, AgentId};
+use api_keys::{ApiKey, ApiKeyId, Digest};
 use authz::{Id, IntentId, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -17,6 +18,12 @@ use trackers::Tracker;
 pub(crate) struct AgentRow {
     pub(crate) tenant: Id<Tenant>,
     pub(crate) agent: Agent,
+}
+
+/// An API key, and what is kept of the key itself.
+pub(crate) struct ApiKeyRow {
+    pub(crate) key: ApiKey,
+    pub(crate) digest: Digest,
 }
 
 /// A task, the tenant it lives in, and the agent that works on it.
@@ -38,6 +45,7 @@ pub(crate) type WriteKey = (Place, String, i32);
 #[derive(Default)]
 pub(crate) struct Tables {
     pub(crate) agents: BTreeMap<AgentId, AgentRow>,
+    pub(crate) api_keys: BTreeMap<ApiKeyId, ApiKeyRow>,
     pub(crate) tasks: BTreeMap<TaskId, TaskRow>,
     pub(crate) trackers: BTreeMap<String, Tracker>,
     pub(crate) checkpoints: BTreeMap<Place, Checkpoint>,
