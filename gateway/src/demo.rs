@@ -122,6 +122,7 @@ impl Stage {
             dual_write: Arc::clone(dual_write),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
+            sealer: config.sealer(),
             stores: stores.clone(),
             denials: config.denials.into(),
             limits: config.limits,

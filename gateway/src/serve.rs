@@ -1,7 +1,8 @@
 //! The server: storage opened, routers joined, and all of it stopped in order.
 
 use crate::{
-    App, Failure, Parts, config::Config, demo::Demo, graphql, health, rest, storage::Storage, sweeper, sweeper::Sweeper,
+    App, Failure, Parts, agent_keys::AgentKeys, config::Config, demo::Demo, graphql, health, rest, storage::Storage,
+    sweeper, sweeper::Sweeper,
 };
 use anyhow::Context as _;
 use axum::{
@@ -11,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::TokenTable;
+use identity::{InTurn, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -44,10 +45,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     } else {
         None
     };
+    // A configured token is known without asking the database.
+    let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine),
         dual_write: Arc::clone(&dual_write),
-        resolver: Arc::new(table),
+        resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
+        sealer: config.sealer(),
         stores: storage.stores.clone(),
         denials: config.denials.into(),
         limits: config.limits,

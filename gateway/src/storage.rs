@@ -85,6 +85,7 @@ impl Storage {
         let store = Arc::new(MemoryStore::new());
         let stores = Stores {
             agents: store.clone(),
+            api_keys: store.clone(),
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
@@ -107,6 +108,7 @@ impl Storage {
         let store = Arc::new(PgStore::new(pool.clone()));
         let stores = Stores {
             agents: store.clone(),
+            api_keys: store.clone(),
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),

@@ -5,6 +5,7 @@
 
 mod access;
 mod agent;
+mod api_key;
 mod checkpoint;
 mod document;
 mod documents;
@@ -36,6 +37,7 @@ struct Query(
     thread::CheckpointQuery,
     event::EventQuery,
     agent::AgentQuery,
+    api_key::ApiKeyQuery,
     viewer::ViewerQuery,
 );
 
@@ -47,6 +49,7 @@ struct Mutation(
     thread::CheckpointMutation,
     event::EventMutation,
     agent::AgentMutation,
+    api_key::ApiKeyMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -1,13 +1,14 @@
 //! A deployment with an agent, a task, and people who stand differently to it.
 
 use crate::counting::{Calls, Counted};
+use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use dual_write::{DualWrite, Ledger};
-use gateway::{App, Limits, Parts, Stores, graphql};
+use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use identity::{AuthContext, TokenTable};
+use identity::{AuthContext, InTurn, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
@@ -55,6 +56,7 @@ pub struct World {
     pub task: String,
     pub tracker: String,
     pub event: String,
+    pub key: String,
 }
 
 /// An answer, taken apart.
@@ -126,15 +128,19 @@ impl World {
         let counted: Arc<dyn Authorizer> =
             Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() });
         let ledger = Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn Ledger>, calls: calls.clone() });
+        let keys: Arc<dyn ApiKeyStore> =
+            Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn ApiKeyStore>, calls: calls.clone() });
+        let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let app = App::new(Parts {
             engine: Arc::clone(&counted),
             dual_write: Arc::new(DualWrite::new(counted, ledger)),
-            resolver: Arc::new(tokens),
+            resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {
                     port: Arc::clone(&store) as Arc<dyn agents::AgentStore>,
                     calls: calls.clone(),
                 }),
+                api_keys: keys,
                 tasks: Arc::new(Counted {
                     port: Arc::clone(&store) as Arc<dyn tasks::TaskStore>,
                     calls: calls.clone(),
@@ -155,14 +161,15 @@ impl World {
                 messages: store.clone(),
                 states: store,
             },
+            sealer: Sealer::new(b""),
             denials,
             limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
             request_timeout: Duration::from_secs(30),
             introspection,
         });
         let router = graphql::router(app);
-        let (agent, task, tracker, event) = Default::default();
-        let mut world = Self { router, calls, engine, agent, task, tracker, event };
+        let (agent, task, tracker, event, key) = Default::default();
+        let mut world = Self { router, calls, engine, agent, task, tracker, event, key };
         world.populate().await;
         world.calls.take();
         world
@@ -196,6 +203,14 @@ impl World {
         let trackers = self.owner(&format!("{{ task(id: {task}) {{ trackers {{ id }} }} }}")).await;
         self.tracker = text(&trackers["data"]["task"]["trackers"][0]["id"]);
         self.put_checkpoint(&self.task.clone(), "1").await;
+        self.key = self.make_key(&self.agent.clone(), "the key").await;
+    }
+
+    /// An API key of an agent of the owner's.
+    pub async fn make_key(&self, agent: &str, name: &str) -> String {
+        let query = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } } }";
+        let made = self.ask(Who::Owner, query, json!({"input": {"agentId": agent, "name": name}})).await;
+        text(&made["data"]["createApiKey"]["apiKey"]["id"])
     }
 
     pub async fn put_checkpoint(&self, task: &str, id: &str) {
