@@ -1,0 +1,309 @@
+//! The engine `SpiceDB`, over gRPC.
+//!
+//! A check of any batch is one call ([`CheckBulkPermissions`](v1::CheckBulkPermissionsRequest)) up to
+//! [`BATCH`] questions, and as many at a time beyond that. A registration is one atomic write; writing it
+//! again changes nothing. Every write is followed by one question, so that it is seen by whoever asks next. `lookup` is the whole list of ids, fetched page by page and never cut.
+//!
+//! The schema in `SpiceDB` must be that of `authz::schema` (see [`SpiceDb::write_schema`]): an engine that
+//! does not know an action cannot answer, and nobody is let in.
+
+mod ids;
+mod schema;
+mod trouble;
+mod wire;
+
+pub use schema::Difference;
+
+use async_trait::async_trait;
+use authz::{
+    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
+    Registration, Relationship, ResourceRef, schema as rules,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use secrecy::{ExposeSecret as _, SecretString};
+use spicedb_grpc_tonic::v1::{
+    self, CheckBulkPermissionsRequest, CheckBulkPermissionsRequestItem, CheckPermissionRequest,
+    DeleteRelationshipsRequest, LookupResourcesRequest, ReadRelationshipsRequest, WriteRelationshipsRequest,
+    check_bulk_permissions_pair::Response, check_permission_response::Permissionship,
+    permissions_service_client::PermissionsServiceClient, relationship_update::Operation,
+    schema_service_client::SchemaServiceClient,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
+use trouble::{failed, nonsense};
+
+/// The questions of one call.
+const BATCH: usize = 1_000;
+/// The ids of one page of a look-up.
+const PAGE: u32 = 1_000;
+/// The calls of one batch that are under way at a time.
+const ABREAST: usize = 8;
+
+/// Where `SpiceDB` is, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its address: `http://host:port`, or `https://` for TLS with the machine's roots.
+    pub endpoint: String,
+    /// The preshared key, if it wants one.
+    pub token: Option<SecretString>,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
+
+/// Settings that cannot be meant.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSettings {
+    /// The endpoint is no address.
+    #[error("the SpiceDB endpoint is no address")]
+    Endpoint(#[source] tonic::transport::Error),
+    /// The token holds what a header cannot.
+    #[error("the SpiceDB token holds characters that a header cannot")]
+    Token,
+}
+
+type Connection = InterceptedService<Channel, Credential>;
+
+/// The engine. Clones share the connection, which is made when it is first needed.
+#[derive(Clone)]
+pub struct SpiceDb {
+    permissions: PermissionsServiceClient<Connection>,
+    schema: SchemaServiceClient<Connection>,
+    timeout: Duration,
+}
+
+/// What says who the gateway is.
+#[derive(Clone)]
+struct Credential(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Credential {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl SpiceDb {
+    /// The engine at an address. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`BadSettings`] names what cannot be meant.
+    pub fn new(settings: &Settings) -> Result<Self, BadSettings> {
+        let mut endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(BadSettings::Endpoint)?;
+        if endpoint.uri().scheme_str() == Some("https") {
+            let tls = ClientTlsConfig::new().with_native_roots();
+            endpoint = endpoint.tls_config(tls).map_err(BadSettings::Endpoint)?;
+        }
+        let channel = endpoint
+            .tcp_nodelay(true)
+            .connect_timeout(settings.timeout)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .connect_lazy();
+        let token = settings.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()).parse());
+        let mut token: Option<MetadataValue<Ascii>> = token.transpose().map_err(|_| BadSettings::Token)?;
+        if let Some(token) = &mut token {
+            token.set_sensitive(true);
+        }
+        let credential = Credential(token);
+        Ok(Self {
+            permissions: PermissionsServiceClient::with_interceptor(channel.clone(), credential.clone()),
+            schema: SchemaServiceClient::with_interceptor(channel, credential),
+            timeout: settings.timeout,
+        })
+    }
+
+    /// What a call answers, if it does so in time.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T, EngineError> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(answer) => answer.map_err(failed),
+            Err(_) => Err(EngineError::TimedOut),
+        }
+    }
+
+    /// The answers to at most [`BATCH`] questions, in order.
+    async fn ask(&self, items: Vec<CheckBulkPermissionsRequestItem>) -> Result<Vec<bool>, EngineError> {
+        let request =
+            CheckBulkPermissionsRequest { consistency: Some(wire::now()), items: items.clone(), with_tracing: false };
+        let mut client = self.permissions.clone();
+        let answer = self.in_time(client.check_bulk_permissions(request)).await?.into_inner();
+        if answer.pairs.len() != items.len() {
+            return Err(nonsense("answers are missing or too many"));
+        }
+        let pairs = answer.pairs.into_iter().zip(&items);
+        pairs.map(|(pair, item)| allowed(pair, item)).collect()
+    }
+
+    async fn write(&self, operation: Operation, relationships: &[Relationship]) -> Result<(), EngineError> {
+        if relationships.is_empty() {
+            return Ok(());
+        }
+        // One write must not name a relationship twice.
+        let once: BTreeSet<_> = relationships.iter().collect();
+        let updates = once.into_iter().map(|relationship| wire::update(operation, relationship)).collect();
+        let request = WriteRelationshipsRequest { updates, ..Default::default() };
+        let mut client = self.permissions.clone();
+        self.in_time(client.write_relationships(request)).await?;
+        match relationships.first() {
+            Some(written) => self.settled(&written.resource).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until whoever asks from now on is answered from after the last write.
+    ///
+    /// `SpiceDB` finds out what "now" is once for all who ask at the same time: a question can be answered
+    /// from the moment at which somebody else's was put, which may be before a write that has returned
+    /// meanwhile. Once a question put after the write is answered, nobody joins an older one any more.
+    async fn settled(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        let request = CheckPermissionRequest {
+            consistency: Some(wire::now()),
+            resource: Some(wire::resource(resource)),
+            permission: Action::Read.as_str().to_owned(),
+            subject: Some(wire::subject(PrincipalKind::User.as_str(), "")),
+            context: None,
+            with_tracing: false,
+        };
+        let mut client = self.permissions.clone();
+        self.in_time(client.check_permission(request)).await.map(drop)
+    }
+
+    async fn holders_of(&self, resource: ResourceRef) -> Result<Vec<Holder>, EngineError> {
+        let request = ReadRelationshipsRequest {
+            consistency: Some(wire::now()),
+            relationship_filter: Some(wire::all_of(&resource)),
+            ..Default::default()
+        };
+        let mut client = self.permissions.clone();
+        let read = async {
+            let answers = client.read_relationships(request).await?.into_inner();
+            answers.try_collect::<Vec<_>>().await
+        };
+        let found = self.in_time(read).await?.into_iter().filter_map(|answer| wire::holder(answer.relationship?));
+        Ok(found.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
+/// Whether one of several questions was answered with yes. No answer is an error, and anything but a
+/// plain yes is a no.
+fn allowed(pair: v1::CheckBulkPermissionsPair, asked: &CheckBulkPermissionsRequestItem) -> Result<bool, EngineError> {
+    if pair.request.as_ref() != Some(asked) {
+        return Err(nonsense("an answer is to something that was not asked"));
+    }
+    match pair.response {
+        Some(Response::Item(item)) => Ok(item.permissionship == Permissionship::HasPermission as i32),
+        Some(Response::Error(error)) => Err(failed(Status::new(tonic::Code::from_i32(error.code), error.message))),
+        None => Err(nonsense("an answer is empty")),
+    }
+}
+
+/// The actions that the schema knows on a kind, of those asked.
+fn known(check: &Check) -> impl Iterator<Item = Action> {
+    let kind = check.resource.kind;
+    check.actions.iter().filter(move |action| rules::rule(kind, *action).is_some())
+}
+
+#[async_trait]
+impl Authorizer for SpiceDb {
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        let subject = wire::principal(principal);
+        // The same question of several checks is asked once.
+        let mut places: HashMap<(&ResourceRef, Action), usize> = HashMap::new();
+        let mut items = Vec::new();
+        for check in checks {
+            for action in known(check) {
+                places.entry((&check.resource, action)).or_insert_with(|| {
+                    items.push(CheckBulkPermissionsRequestItem {
+                        resource: Some(wire::resource(&check.resource)),
+                        permission: action.as_str().to_owned(),
+                        subject: Some(subject.clone()),
+                        context: None,
+                    });
+                    items.len() - 1
+                });
+            }
+        }
+        let batches: Vec<_> = items.chunks(BATCH).map(|items| self.ask(items.to_vec())).collect();
+        let batches = stream::iter(batches).buffered(ABREAST);
+        let answers: Vec<bool> = batches.try_concat().await?;
+        let decide = |check: &Check| {
+            let yes = |action: &Action| {
+                let place = places.get(&(&check.resource, *action));
+                place.and_then(|place| answers.get(*place)).copied().unwrap_or_default()
+            };
+            Decision { allowed: known(check).filter(yes).fold(ActionSet::empty(), |all, action| all | action) }
+        };
+        Ok(checks.iter().map(decide).collect())
+    }
+
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+        let mut found: BTreeSet<Arc<str>> = BTreeSet::new();
+        if rules::rule(kind, action).is_none() {
+            return Ok(Extent::Ids(Arc::new(found)));
+        }
+        let mut cursor = None;
+        loop {
+            let request = LookupResourcesRequest {
+                consistency: Some(wire::now()),
+                resource_object_type: kind.as_str().to_owned(),
+                permission: action.as_str().to_owned(),
+                subject: Some(wire::principal(principal)),
+                context: None,
+                optional_limit: PAGE,
+                optional_cursor: cursor.take(),
+            };
+            let mut client = self.permissions.clone();
+            let page = async { client.lookup_resources(request).await?.into_inner().try_collect::<Vec<_>>().await };
+            let page = self.in_time(page).await?;
+            let full = page.len() >= PAGE as usize;
+            for answer in page {
+                cursor = answer.after_result_cursor;
+                if answer.permissionship == v1::LookupPermissionship::HasPermission as i32
+                    && let Some(id) = ids::decode(&answer.resource_object_id)
+                {
+                    found.insert(id.into());
+                }
+            }
+            if !full {
+                return Ok(Extent::Ids(Arc::new(found)));
+            }
+            if cursor.is_none() {
+                return Err(nonsense("a full page without a cursor"));
+            }
+        }
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.write(Operation::Touch, &registration.relationships()).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        let request =
+            DeleteRelationshipsRequest { relationship_filter: Some(wire::all_of(resource)), ..Default::default() };
+        let mut client = self.permissions.clone();
+        self.in_time(client.delete_relationships(request)).await?;
+        self.settled(resource).await
+    }
+
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        self.write(Operation::Touch, relationships).await
+    }
+
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        self.write(Operation::Delete, relationships).await
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        let reads: Vec<_> = resources.iter().map(|resource| self.holders_of(resource.clone())).collect();
+        stream::iter(reads).buffered(ABREAST).try_collect().await
+    }
+}

@@ -1,0 +1,65 @@
+//! Our words as `SpiceDB`'s messages, and back.
+
+use crate::ids::{decode, encode};
+use authz::{Holder, Principal, PrincipalKind, Relation, Relationship, ResourceRef, Role};
+use spicedb_grpc_tonic::v1::{
+    self, Consistency, ObjectReference, RelationshipFilter, RelationshipUpdate, SubjectReference,
+    consistency::Requirement, relationship_update::Operation,
+};
+
+/// A thing.
+pub fn object(kind: &str, id: &str) -> ObjectReference {
+    ObjectReference { object_type: kind.to_owned(), object_id: encode(id) }
+}
+
+/// A resource.
+pub fn resource(resource: &ResourceRef) -> ObjectReference {
+    object(resource.kind.as_str(), &resource.id)
+}
+
+/// Whom a relationship or a question is about.
+pub fn subject(kind: &str, id: &str) -> SubjectReference {
+    SubjectReference { object: Some(object(kind, id)), optional_relation: String::new() }
+}
+
+/// A principal.
+pub fn principal(principal: &Principal) -> SubjectReference {
+    subject(principal.kind().as_str(), principal.id())
+}
+
+/// As of now, whichever node answers.
+///
+/// A grant and a revoke are seen by whoever asks after them, on every gateway; `SpiceDB`'s own cached
+/// answers may be seconds old.
+pub const fn now() -> Consistency {
+    Consistency { requirement: Some(Requirement::FullyConsistent(true)) }
+}
+
+/// A change of one relationship.
+pub fn update(operation: Operation, relationship: &Relationship) -> RelationshipUpdate {
+    let relationship = v1::Relationship {
+        resource: Some(resource(&relationship.resource)),
+        relation: relationship.relation.as_str().to_owned(),
+        subject: Some(subject(&relationship.subject_kind, &relationship.subject_id)),
+        optional_caveat: None,
+        optional_expires_at: None,
+    };
+    RelationshipUpdate { operation: operation.into(), relationship: Some(relationship) }
+}
+
+/// All relationships of a resource.
+pub fn all_of(resource: &ResourceRef) -> RelationshipFilter {
+    RelationshipFilter {
+        resource_type: resource.kind.as_str().to_owned(),
+        optional_resource_id: encode(&resource.id),
+        ..Default::default()
+    }
+}
+
+/// Who holds which role by a relationship, if anybody does.
+pub fn holder(relationship: v1::Relationship) -> Option<Holder> {
+    let role = Role::from_relation(Relation::from_word(&relationship.relation)?)?;
+    let subject = relationship.subject.filter(|subject| subject.optional_relation.is_empty())?.object?;
+    let kind = PrincipalKind::from_word(&subject.object_type)?;
+    Some(Holder { principal: Principal::new(kind, decode(&subject.object_id)?), role })
+}

@@ -1,0 +1,134 @@
+//! The engine suite on a real `SpiceDB`.
+#![expect(clippy::expect_used, reason = "a test without its server fails")]
+
+use authz::{
+    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, Registration, Relation,
+    Relationship, ResourceRef,
+};
+use authz_spicedb::{Settings, SpiceDb};
+use conformance::fresh;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, OnceCell};
+
+/// Once for all cases.
+static SCHEMA: OnceCell<()> = OnceCell::const_new();
+
+fn settings() -> Settings {
+    let endpoint = std::env::var("TEST_SPICEDB_URL");
+    Settings {
+        endpoint: endpoint.expect("TEST_SPICEDB_URL names no server: run these tests with `tests/run`"),
+        token: std::env::var("TEST_SPICEDB_TOKEN").ok().map(Into::into),
+        timeout: Duration::from_secs(20),
+    }
+}
+
+/// A connection of its own for each case: it lives no longer than the runtime it was made in.
+async fn spicedb() -> SpiceDb {
+    let engine = SpiceDb::new(&settings()).expect("these settings can be meant");
+    SCHEMA.get_or_init(async || engine.write_schema().await.expect("the schema can be written")).await;
+    engine
+}
+
+/// Lets one write at a time through. The server of the tests keeps its relationships in memory and numbers
+/// writes when they begin: of two at once, the one that ends later may be filed as the earlier, and not be
+/// seen for a moment. `SpiceDB`'s real datastores do not do that.
+struct OneWriter(SpiceDb);
+
+static WRITING: Mutex<()> = Mutex::const_new(());
+
+#[async_trait::async_trait]
+impl Authorizer for OneWriter {
+    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        self.0.check(principal, checks).await
+    }
+
+    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+        self.0.lookup(principal, kind, action).await
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        let _one = WRITING.lock().await;
+        self.0.register(registration).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        let _one = WRITING.lock().await;
+        self.0.deregister(resource).await
+    }
+
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let _one = WRITING.lock().await;
+        self.0.grant(relationships).await
+    }
+
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        let _one = WRITING.lock().await;
+        self.0.revoke(relationships).await
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        self.0.holders(resources).await
+    }
+}
+
+async fn engine() -> Arc<dyn Authorizer> {
+    Arc::new(OneWriter(spicedb().await))
+}
+
+conformance::authorizer!(engine);
+
+#[tokio::test]
+async fn the_schema_that_was_written_is_ours() {
+    let difference = spicedb().await.compare_schema().await.expect("the schema can be read");
+    assert!(difference.is_none(), "{difference:?}");
+}
+
+#[tokio::test]
+async fn a_list_longer_than_a_page_is_whole() {
+    let engine = spicedb().await;
+    let reader = Principal::user(fresh("reader"));
+    let held = |n: usize| {
+        let task = ResourceRef { kind: Kind::Task, id: format!("{}-{n}", fresh("task")).into() };
+        Relationship::held(task, Relation::Viewer, &reader)
+    };
+    let edges: Vec<_> = (0..2_500).map(held).collect();
+    for edges in edges.chunks(500) {
+        engine.grant(edges).await.expect("it can be written");
+    }
+    let Ok(Extent::Ids(found)) = engine.lookup(&reader, Kind::Task, Action::Read).await else { panic!("no ids") };
+    assert_eq!(found.len(), edges.len());
+    assert!(edges.iter().all(|edge| found.contains(&edge.resource.id)));
+}
+
+/// Nobody is let in by a server that does not answer, answers late, or does not know us.
+#[tokio::test]
+async fn trouble_is_never_an_answer() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let silent = format!("http://{}", silent.local_addr().expect("an address"));
+    let gone = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        format!("http://{}", listener.local_addr().expect("an address"))
+    };
+    let (quick, real) = (Duration::from_millis(300), settings());
+    let stranger = Settings { token: Some("nobody's".into()), ..real.clone() };
+    let cases = [
+        (Settings { endpoint: silent, timeout: quick, ..real.clone() }, true),
+        (Settings { endpoint: gone, timeout: quick, ..real }, true),
+        (stranger, false),
+    ];
+    let (who, task) = (Principal::user("u"), ResourceRef { kind: Kind::Task, id: "t".into() });
+    let check = [Check { resource: task.clone(), actions: Action::Read.into() }];
+    for (settings, transient) in cases {
+        let engine = SpiceDb::new(&settings).expect("these settings can be meant");
+        let all: [Result<(), EngineError>; 4] = [
+            engine.check(&who, &check).await.map(drop),
+            engine.lookup(&who, Kind::Task, Action::Read).await.map(drop),
+            engine.deregister(&task).await,
+            engine.holders(std::slice::from_ref(&task)).await.map(drop),
+        ];
+        for outcome in all {
+            let error = outcome.expect_err("there is no answer");
+            assert_eq!(error.is_transient(), transient, "{settings:?}: {error:?}");
+        }
+    }
+}
