@@ -44,8 +44,10 @@ async fn random(engine: &Engine, dice: &mut Dice) -> Random {
     }
     let mut edges = Vec::new();
     for _ in 0..40 {
-        let role = *dice.pick(&[Role::Owner, Role::Editor, Role::Viewer]);
         let resource = &resources[tenants.len() + dice.below(resources.len() - tenants.len())];
+        let roles = [Role::Owner, Role::Editor, Role::Viewer];
+        // Of a key there are owners only.
+        let role = *dice.pick(if resource.kind == Kind::ApiKey { &roles[..1] } else { &roles });
         edges.push(held(resource, role.relation(), dice.pick(&people)));
     }
     for _ in 0..5 {
