@@ -1,7 +1,10 @@
 //! One typed configuration, from defaults, a file, the environment and flags, later ones winning.
 //! A key that does not exist, or a value of the wrong form, stops the start and is named.
 
-use crate::Limits;
+use crate::{
+    Limits,
+    engine::{EngineChoice, SpiceDbSection},
+};
 use api_keys::Sealer;
 use authz::{DenialPolicy, Id, Principal};
 use figment::{
@@ -179,6 +182,10 @@ pub struct Config {
     pub storage: StorageChoice,
     /// The `PostgreSQL` server to use.
     pub database_url: Option<SecretString>,
+    /// Where permissions are decided.
+    pub engine: EngineChoice,
+    /// How `SpiceDB` is spoken to, where it decides.
+    pub spicedb: SpiceDbSection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -215,6 +222,8 @@ impl Default for Config {
             data_dir: ".taskgate".into(),
             storage: StorageChoice::default(),
             database_url: None,
+            engine: EngineChoice::default(),
+            spicedb: SpiceDbSection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -333,6 +342,8 @@ mod tests {
         for (toml, named) in [
             ("listenn = '1.2.3.4:5'", "listenn"),
             ("listen = 'nowhere'", "listen"),
+            ("engine = 'oracle'", "engine"),
+            ("[spicedb]\nurl = 'x'", "url"),
             ("storage = 'tape'", "storage"),
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),

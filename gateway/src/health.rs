@@ -30,10 +30,13 @@ fn only_get(route: MethodRouter<Health>) -> MethodRouter<Health> {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let answers = health.answers().await;
+    let (rows, decisions) = tokio::join!(health.answers(), health.engine.answers());
+    let answers = rows && decisions;
     let (status, word) =
         if answers { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    let store = json!({ "kind": health.kind, "status": if answers { "ok" } else { "unavailable" } });
+    let check = |kind, answers| json!({ "kind": kind, "status": if answers { "ok" } else { "unavailable" } });
+    let (store, engine) = (check(health.kind, rows), check(health.engine.kind, decisions));
     let events = json!({ "kind": "in process (one node only)", "status": "ok" });
-    (status, Json(json!({ "status": word, "checks": { "store": store, "events": events } }))).into_response()
+    (status, Json(json!({ "status": word, "checks": { "store": store, "engine": engine, "events": events } })))
+        .into_response()
 }

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod cluster;
 pub mod config;
 pub mod demo;
+pub mod engine;
 pub mod failure;
 pub mod graphql;
 pub mod health;

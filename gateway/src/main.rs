@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use figment::value::Value;
 use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
+    engine::SchemaCommand,
     graphql, rest, serve,
 };
 use std::{
@@ -40,6 +41,9 @@ enum Command {
     Serve,
     /// Bring the configured database's schema up to date, and exit.
     Migrate,
+    /// Compare or write the authorization schema in SpiceDB.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -119,6 +123,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Openapi => print(&rest::openapi().to_pretty_json()?),
         Command::Serve => run(cli.flags, serve::serve),
         Command::Migrate => run(cli.flags, serve::migrate),
+        Command::Schema(command) => run(cli.flags, |config| command.run(config)),
     }
 }
 

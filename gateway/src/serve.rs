@@ -31,7 +31,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     let storage = Storage::open(&config).await?;
-    let (engine, ledger) = (Arc::clone(&storage.engine), Arc::clone(&storage.ledger));
+    let (engine, ledger) = (Arc::clone(&storage.engine.authorizer), Arc::clone(&storage.ledger));
     let dual_write = sweeper::dual_write(&config.dual_write, engine, ledger);
 
     let mut table = TokenTable::default();
@@ -48,7 +48,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     // A configured token is known without asking the database.
     let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
     let app = App::new(Parts {
-        engine: Arc::clone(&storage.engine),
+        engine: Arc::clone(&storage.engine.authorizer),
         dual_write: Arc::clone(&dual_write),
         resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
         sealer: config.sealer(),

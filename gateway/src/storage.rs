@@ -4,9 +4,9 @@ use crate::{
     Stores, cluster,
     cluster::Cluster,
     config::{Config, StorageChoice},
+    engine::Engine,
 };
 use anyhow::Context as _;
-use authz::Authorizer;
 use authz_graph::{GraphEngine, MemoryGraph};
 use dual_write::Ledger;
 use secrecy::ExposeSecret as _;
@@ -28,7 +28,7 @@ pub struct Storage {
     /// Where dual writes are noted, beside the rows.
     pub ledger: Arc<dyn Ledger>,
     /// Where permissions are decided.
-    pub engine: Arc<dyn Authorizer>,
+    pub engine: Engine,
     /// What kind it is, and whether it answers.
     pub health: Health,
     cluster: Option<Cluster>,
@@ -39,6 +39,8 @@ pub struct Storage {
 pub struct Health {
     /// What kind it is, for people to read.
     pub kind: &'static str,
+    /// What decides.
+    pub engine: Engine,
     pool: Option<PgPool>,
 }
 
@@ -76,11 +78,11 @@ impl Storage {
             (StorageChoice::Url, None, _) => {
                 anyhow::bail!("configuration key `storage` is `url`, and `database_url` is not set")
             }
-            (StorageChoice::Memory, _, _) | (StorageChoice::Auto, None, None) => Ok(Self::memory()),
+            (StorageChoice::Memory, _, _) | (StorageChoice::Auto, None, None) => Self::memory(config).await,
         }
     }
 
-    fn memory() -> Self {
+    async fn memory(config: &Config) -> anyhow::Result<Self> {
         tracing::warn!("storage is MEMORY: nothing is kept when this process ends");
         let store = Arc::new(MemoryStore::new());
         let stores = Stores {
@@ -93,8 +95,9 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let health = Health { kind: "memory (nothing is kept)", pool: None };
-        Self { stores, ledger: store, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
+        let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
+        Ok(Self { stores, ledger: store, engine, health, cluster: None })
     }
 
     async fn postgres(
@@ -116,8 +119,9 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Arc::new(GraphEngine::new(pool.clone()));
-        Ok(Self { stores, ledger: store, engine, health: Health { kind, pool: Some(pool) }, cluster })
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
+        let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
+        Ok(Self { stores, ledger: store, engine, health, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

@@ -21,6 +21,7 @@ mod matrix;
 mod operations;
 mod permissions;
 mod routes;
+mod spicedb;
 mod sweep;
 mod tasks;
 mod trackers;

@@ -6,7 +6,8 @@ use crate::operations::{self, Operation};
 use blackbox::{As, Settings, Storage, Things, World, tree};
 use std::fmt::Write as _;
 
-const FILE: &str = "tests/matrix.txt";
+/// The matrix that was agreed.
+pub const FILE: &str = "tests/matrix.txt";
 
 /// The columns. The guest is the stranger on a task that was shared with them as its editor.
 const PARTS: &[&str] = &["owner", "editor", "viewer", "agent", "operator", "guest", "stranger", "anonymous"];
@@ -72,8 +73,9 @@ fn row(head: &str, cells: &[impl std::fmt::Display]) -> String {
     format!("{gap}{}\n", line.trim_end())
 }
 
-async fn table(policy: &str) -> String {
-    let world = World::with(Settings::default().with("TASKGATE_DENIALS", policy), Storage::Url).await;
+/// The part of the matrix under one policy, through a server with these settings.
+pub async fn table(settings: Settings, policy: &str) -> String {
+    let world = World::with(settings.with("TASKGATE_DENIALS", policy), Storage::Url).await;
     let mut table = Table { things: world.things().await, shared: Table::shared(&world).await, world: &world };
     let mut operations: Vec<_> = operations::all().collect();
     operations.sort_by_key(|operation| (operation.needs, operation.is_graphql()));
@@ -95,7 +97,7 @@ async fn table(policy: &str) -> String {
 
 #[tokio::test]
 async fn the_matrix_is_what_was_agreed() {
-    let (hide, split) = tokio::join!(table("hide"), table("split"));
+    let (hide, split) = tokio::join!(table(Settings::default(), "hide"), table(Settings::default(), "split"));
     let text = format!("{HEAD}{hide}{split}");
     assert!(!text.contains("??"), "an operation failed:\n{text}");
     let path = tree::root().join(FILE);

@@ -42,9 +42,9 @@ struct Sweep {
 }
 
 impl Sweep {
-    async fn new(storage: Storage, split: bool) -> Self {
+    async fn new(settings: Settings, storage: Storage, split: bool) -> Self {
         let policy = if split { "split" } else { "hide" };
-        let world = World::with(Settings::default().with("TASKGATE_DENIALS", policy), storage).await;
+        let world = World::with(settings.with("TASKGATE_DENIALS", policy), storage).await;
         Self { world, split, wrong: vec![] }
     }
 
@@ -91,8 +91,9 @@ impl Sweep {
     }
 }
 
-async fn sweep(storage: Storage, split: bool) {
-    let mut sweep = Sweep::new(storage, split).await;
+/// Sweeps a server with these settings.
+pub async fn sweep(settings: Settings, storage: Storage, split: bool) {
+    let mut sweep = Sweep::new(settings, storage, split).await;
     for operation in operations::all().filter(|operation| storage == Storage::Url || !operation.name.contains("event"))
     {
         sweep.operation(operation).await;
@@ -102,17 +103,17 @@ async fn sweep(storage: Storage, split: bool) {
 
 #[tokio::test]
 async fn denied_is_missing_everywhere() {
-    sweep(Storage::Url, false).await;
+    sweep(Settings::default(), Storage::Url, false).await;
 }
 
 #[tokio::test]
 async fn denied_is_missing_everywhere_in_memory() {
-    sweep(Storage::Memory, false).await;
+    sweep(Settings::default(), Storage::Memory, false).await;
 }
 
 #[tokio::test]
 async fn under_split_only_those_who_see_a_thing_are_forbidden() {
-    sweep(Storage::Url, true).await;
+    sweep(Settings::default(), Storage::Url, true).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,105 @@
+//! With SpiceDB in place of the embedded engine nothing is different for callers.
+
+use crate::{matrix, sweep::sweep};
+use blackbox::{Settings, Storage, World, tree};
+use serde_json::json;
+use std::process::Output;
+
+fn settings(endpoint: &str) -> Settings {
+    let token = std::env::var("TEST_SPICEDB_TOKEN").expect("run these tests with `tests/run`");
+    Settings::default()
+        .with("TASKGATE_ENGINE", "spicedb")
+        .with("TASKGATE_SPICEDB__ENDPOINT", endpoint)
+        .with("TASKGATE_SPICEDB__TOKEN", token)
+}
+
+/// Settings with the tests' SpiceDB, whose schema is written.
+async fn with_spicedb() -> Settings {
+    let url = std::env::var("TEST_SPICEDB_URL").expect("run these tests with `tests/run`");
+    let written = schema(settings(&url), "write").await;
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    settings(&url)
+}
+
+async fn schema(settings: Settings, command: &'static str) -> Output {
+    tokio::task::spawn_blocking(move || settings.command().args(["schema", command]).output().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_matrix_is_the_same() {
+    let agreed = std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap();
+    let found = matrix::table(with_spicedb().await, "hide").await;
+    let different: Vec<_> = found.lines().filter(|line| !agreed.lines().any(|old| old == *line)).collect();
+    assert!(agreed.contains(&found), "{}", different.join("\n"));
+}
+
+#[tokio::test]
+async fn denied_is_missing_everywhere() {
+    sweep(with_spicedb().await, Storage::Url, false).await;
+}
+
+#[tokio::test]
+async fn the_schema_is_written_and_compared() {
+    let url = std::env::var("TEST_SPICEDB_URL").unwrap();
+    let _ = with_spicedb().await;
+    let same = schema(settings(&url), "diff").await;
+    assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
+    let nowhere = schema(Settings::default(), "diff").await;
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("spicedb.endpoint"));
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let token = "a-token-of-the-owners-own";
+    let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(config.path(), format!("[[tokens]]\ntoken = '{token}'\nprincipal = 'user:owner'\ntenant = 't'\n"))
+        .unwrap();
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = settings(&nowhere)
+        .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
+        .with("TASKGATE_STORAGE", "memory")
+        .with("TASKGATE_DEMO", "false")
+        .with("TASKGATE_LISTEN", listen.to_string())
+        .command();
+    let mut server = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let (client, url) = (reqwest::Client::new(), format!("http://{listen}"));
+    let mut tries = 0;
+    let ready = loop {
+        match client.get(format!("{url}/readyz")).send().await {
+            Ok(answer) => break answer,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+        }
+        tries += 1;
+        assert!(tries < 200, "it does not listen");
+    };
+    assert_eq!(ready.status(), 503);
+    let told: serde_json::Value = ready.json().await.unwrap();
+    assert_eq!(told["checks"]["engine"], json!({ "kind": "spicedb", "status": "unavailable" }));
+    let rest = client.get(format!("{url}/tasks/x")).bearer_auth(token).send().await.unwrap();
+    assert_eq!(rest.status(), 503);
+    let body = json!({ "query": "{ task(id: \"x\") { name } }" });
+    let graphql = client.post(format!("{url}/graphql")).bearer_auth(token).json(&body).send().await.unwrap();
+    let told: serde_json::Value = graphql.json().await.unwrap();
+    assert_eq!(told["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{told}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_shared_and_unshared_is_seen_at_once() {
+    let world = World::with(with_spicedb().await, Storage::Url).await;
+    let viewer = world.server.stranger();
+    for _ in 0..10 {
+        let task = world.secret().await;
+        assert_eq!(viewer.get(&format!("/tasks/{task}")).await.status, 404);
+        world.share(&task, &viewer, "VIEWER").await;
+        assert_eq!(viewer.get(&format!("/tasks/{task}")).await.status, 200);
+        let list = viewer.get("/tasks?limit=1000").await.expect(200);
+        assert!(list.to_string().contains(&task));
+        world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
+        assert_eq!(viewer.get(&format!("/tasks/{task}")).await.status, 404);
+    }
+}
