@@ -64,6 +64,7 @@ mod paging;
 mod permit;
 mod principal;
 mod resource;
+mod scan;
 pub mod schema;
 
 pub use action::{Action, ActionSet};
@@ -75,4 +76,5 @@ pub use paging::{After, Direction, Page, SortKey, Start, Window};
 pub use permit::{Grants, Guarded, Permit, Scope, Target};
 pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
 pub use resource::{Agent, Allows, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant};
+pub use scan::{Known, RegistrationScan};
 pub use schema::{Relation, Role};

@@ -11,6 +11,7 @@ mod json;
 mod ledger;
 mod messages;
 mod page;
+mod scan;
 mod states;
 mod tables;
 mod tasks;

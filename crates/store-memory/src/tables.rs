@@ -1,11 +1,11 @@
 //! The rows.
 
 use agents::{Agent, AgentId};
-use authz::{Id, IntentId, Principal, PrincipalKind, Tenant};
+use authz::{Id, IntentId, Kind, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use conversations::{Event, Message, State};
-use dual_write::Intent;
+use dual_write::{Direction, Intent};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -13,15 +13,17 @@ use std::{
 use tasks::{Task, TaskId};
 use trackers::Tracker;
 
-/// An agent and the tenant it lives in.
+/// An agent, the tenant it lives in, and who made it.
 pub(crate) struct AgentRow {
     pub(crate) tenant: Id<Tenant>,
+    pub(crate) creator: Option<Principal>,
     pub(crate) agent: Agent,
 }
 
-/// A task, the tenant it lives in, and the agent that works on it.
+/// A task, the tenant it lives in, the agent that works on it, and who made it, where no permit is needed.
 pub(crate) struct TaskRow {
     pub(crate) tenant: Id<Tenant>,
+    pub(crate) creator: Option<Principal>,
     pub(crate) agent: AgentId,
     pub(crate) task: Task,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Tables {
     pub(crate) messages: BTreeMap<String, Message>,
     pub(crate) states: BTreeMap<String, State>,
     pub(crate) intents: BTreeMap<IntentId, Intent>,
+    pub(crate) tallies: BTreeMap<(Kind, Direction), (u64, u64)>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,

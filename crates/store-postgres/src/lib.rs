@@ -19,6 +19,7 @@ mod list;
 mod messages;
 mod migrations;
 mod reads;
+mod scan;
 mod states;
 mod tasks;
 mod trackers;

@@ -1,0 +1,345 @@
+//! Comparing both sides: what is found and mended, in pages, from wherever it was broken off.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
+
+use authz::{
+    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Known, Principal, Registration,
+    RegistrationScan, Relation, Relationship, ResourceRef,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use dual_write::{
+    Backlog, Direction, DualWrite, Inspector, Intent, Ledger, LedgerError, Pages, Repair, Row, RowScan, ScanError,
+    Stage, Tally, Wait,
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+/// Both sides of tasks.
+#[derive(Default)]
+struct Sides {
+    rows: Mutex<BTreeMap<Arc<str>, Row>>,
+    known: Mutex<BTreeMap<Arc<str>, Known>>,
+    intents: Mutex<Vec<Intent>>,
+    tallies: Mutex<Vec<Tally>>,
+    /// The largest page asked for, and how many.
+    largest: AtomicU32,
+    pages: AtomicUsize,
+    /// How many writes the engine still takes.
+    writes: Mutex<Option<u32>>,
+}
+
+fn id(number: u32) -> Arc<str> {
+    format!("task-{number:06}").into()
+}
+
+fn old() -> DateTime<Utc> {
+    Utc::now() - TimeDelta::hours(1)
+}
+
+impl Sides {
+    fn add_row(&self, id: &Arc<str>) {
+        let creator = Some(Principal::user("alice"));
+        let row = Row { id: id.clone(), tenant: Some("acme".into()), agents: vec!["a".into()], creator, made_at: Some(old()) };
+        self.rows.lock().unwrap().insert(id.clone(), row);
+    }
+
+    fn add_known(&self, id: &Arc<str>) {
+        let (tenants, parents) = (vec!["acme".into()], vec!["a".into()]);
+        let known = Known { id: id.clone(), owned: true, runtime: false, tenants, parents, since: Some(old()) };
+        self.known.lock().unwrap().insert(id.clone(), known);
+    }
+
+    /// Sides of `count` ids, of which one in `rare` is missing on either side: the orphans.
+    fn of(count: u32, rare: u32, seed: u64) -> (Arc<Self>, BTreeSet<(Arc<str>, Direction)>) {
+        let (sides, mut orphans, mut dice) = (Self::default(), BTreeSet::new(), SmallRng::seed_from_u64(seed));
+        for number in 0..count {
+            let id = id(number);
+            match dice.random_range(0..rare.max(2)) {
+                0 => {
+                    sides.add_row(&id);
+                    orphans.insert((id, Direction::Row));
+                }
+                1 => {
+                    sides.add_known(&id);
+                    orphans.insert((id, Direction::Registration));
+                }
+                _ => {
+                    sides.add_row(&id);
+                    sides.add_known(&id);
+                }
+            }
+        }
+        (Arc::new(sides), orphans)
+    }
+
+    fn write(&self) -> Result<(), EngineError> {
+        match &mut *self.writes.lock().unwrap() {
+            Some(0) => Err(EngineError::Malformed("no more".into())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn counted(&self, limit: u32) {
+        self.largest.fetch_max(limit, Ordering::Relaxed);
+        self.pages.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn behind<T: Clone>(all: &BTreeMap<Arc<str>, T>, after: Option<&str>, limit: u32) -> Vec<T> {
+    let behind = all.iter().filter(|(id, _)| after.is_none_or(|after| ***id > *after));
+    behind.take(limit as usize).map(|(_, item)| item.clone()).collect()
+}
+
+#[async_trait::async_trait]
+impl RowScan for Sides {
+    async fn page(&self, _: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Row>, ScanError> {
+        self.counted(limit);
+        Ok(behind(&self.rows.lock().unwrap(), after, limit))
+    }
+    async fn rows(&self, _: Kind, ids: &[Arc<str>]) -> Result<Vec<Row>, ScanError> {
+        let rows = self.rows.lock().unwrap();
+        Ok(ids.iter().filter_map(|id| rows.get(id).cloned()).collect())
+    }
+    async fn estimate(&self, _: Kind) -> Result<u64, ScanError> {
+        Ok(self.rows.lock().unwrap().len() as u64)
+    }
+    async fn intents(&self, _: Kind, ids: &[Arc<str>]) -> Result<Vec<Intent>, ScanError> {
+        let intents = self.intents.lock().unwrap();
+        Ok(intents.iter().filter(|intent| ids.contains(&intent.resource.id)).cloned().collect())
+    }
+    async fn oldest_intents(&self, _: u32) -> Result<Vec<Intent>, ScanError> {
+        Ok(self.intents.lock().unwrap().clone())
+    }
+    async fn tally(&self, more: &[Tally]) -> Result<(), ScanError> {
+        self.tallies.lock().unwrap().extend(more);
+        Ok(())
+    }
+    async fn tallies(&self) -> Result<Vec<Tally>, ScanError> {
+        Ok(self.tallies.lock().unwrap().clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl RegistrationScan for Sides {
+    async fn page(&self, _: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Known>, EngineError> {
+        self.counted(limit);
+        Ok(behind(&self.known.lock().unwrap(), after, limit))
+    }
+    async fn known(&self, _: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
+        let known = self.known.lock().unwrap();
+        Ok(ids.iter().filter_map(|id| known.get(id).cloned()).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl Authorizer for Sides {
+    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+        Ok(vec![Decision::default(); checks.len()])
+    }
+    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
+        Ok(Extent::Ids(Arc::default()))
+    }
+    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+        self.grant(&registration.relationships()).await
+    }
+    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        self.write()?;
+        self.known.lock().unwrap().remove(&resource.id);
+        Ok(())
+    }
+    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+        self.write()?;
+        let mut all = self.known.lock().unwrap();
+        for edge in relationships {
+            let id = &edge.resource.id;
+            let known = all.entry(id.clone()).or_insert_with(|| Known { id: id.clone(), ..Known::default() });
+            match edge.relation {
+                Relation::Owner => known.owned = true,
+                Relation::Tenant => known.tenants.push(edge.subject_id.clone()),
+                Relation::ParentAgent => known.parents.push(edge.subject_id.clone()),
+                other => panic!("{other:?}"),
+            }
+        }
+        Ok(())
+    }
+    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
+        Ok(())
+    }
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        Ok(vec![Vec::new(); resources.len()])
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for Sides {
+    async fn open(&self, _: &Intent) -> Result<(), LedgerError> {
+        Ok(())
+    }
+    async fn close(&self, _: &IntentId) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+    async fn postpone(&self, _: &IntentId, _: Stage, _: DateTime<Utc>) -> Result<(), LedgerError> {
+        Ok(())
+    }
+    async fn settle(&self, _: &IntentId) -> Result<(), LedgerError> {
+        Ok(())
+    }
+    async fn claim(&self, _: u32, _: TimeDelta) -> Result<Vec<Intent>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn backlog(&self) -> Result<Backlog, LedgerError> {
+        Ok(Backlog::default())
+    }
+}
+
+fn inspector(sides: &Arc<Sides>, pages: Pages) -> Inspector {
+    Inspector {
+        rows: sides.clone(),
+        registrations: sides.clone(),
+        dual_write: Arc::new(DualWrite::new(sides.clone(), sides.clone())),
+        grace: TimeDelta::minutes(1),
+        pages,
+    }
+}
+
+type Found = Vec<(Arc<str>, Direction)>;
+
+/// All that is found behind `after` in at most `steps` steps, and where to go on.
+async fn found(inspector: &Inspector, after: Option<Arc<str>>, steps: usize) -> (Found, Option<Arc<str>>, bool) {
+    let (mut found, mut comparison) = (vec![], inspector.compare(Kind::Task, after, None));
+    for _ in 0..steps {
+        let step = comparison.step().await.unwrap();
+        found.extend(step.orphans.into_iter().map(|orphan| (orphan.resource.id, orphan.direction)));
+        if comparison.is_done() {
+            break;
+        }
+    }
+    (found, comparison.place().cloned(), comparison.is_done())
+}
+
+const SMALL: Pages = Pages { size: 16, differences: 5 };
+
+#[tokio::test]
+async fn every_orphan_is_found_once_in_order_and_pages_are_bounded() {
+    for (count, rare, seed) in [(0, 9, 0), (1, 2, 1), (500, 2, 2), (2_000, 7, 3), (2_000, 400, 4), (16, 1000, 5)] {
+        let (sides, orphans) = Sides::of(count, rare, seed);
+        let (found, _, done) = found(&inspector(&sides, SMALL), None, usize::MAX).await;
+        assert!(done);
+        assert_eq!(found, orphans.into_iter().collect::<Vec<_>>(), "{count} {rare}");
+        assert!(sides.largest.load(Ordering::Relaxed) <= SMALL.size);
+        let needed = 2 * (count as usize).div_ceil(SMALL.size as usize / 2) + 4;
+        assert!(sides.pages.load(Ordering::Relaxed) <= needed, "read more than once: {:?} of {needed}", sides.pages);
+    }
+}
+
+#[tokio::test]
+async fn a_comparison_broken_off_anywhere_goes_on_where_it_was() {
+    let (sides, orphans) = Sides::of(700, 5, 11);
+    let inspector = inspector(&sides, SMALL);
+    for steps in [1, 2, 3, 7] {
+        let (mut all, mut place) = (vec![], None);
+        loop {
+            let (some, behind, done) = found(&inspector, place, steps).await;
+            all.extend(some);
+            if done {
+                break;
+            }
+            place = behind;
+        }
+        assert_eq!(all, orphans.iter().cloned().collect::<Vec<_>>(), "in {steps} steps at a time");
+    }
+}
+
+#[tokio::test]
+async fn sides_of_which_one_is_empty_are_read_to_their_end() {
+    for rows in [true, false] {
+        let sides = Arc::new(Sides::default());
+        for number in 0..100 {
+            if rows { sides.add_row(&id(number)) } else { sides.add_known(&id(number)) }
+        }
+        assert_eq!(found(&inspector(&sides, SMALL), None, usize::MAX).await.0.len(), 100);
+    }
+}
+
+/// Repairs all that is found; what became of each.
+async fn repaired(inspector: &Inspector) -> Vec<Repair> {
+    let (mut repairs, mut comparison) = (vec![], inspector.compare(Kind::Task, None, None));
+    while !comparison.is_done() {
+        let step = comparison.step().await.unwrap();
+        repairs.extend(inspector.repair(&step.orphans).await);
+    }
+    repairs
+}
+
+#[tokio::test]
+async fn what_is_repaired_is_not_found_again_and_all_is_counted() {
+    let (sides, orphans) = Sides::of(300, 6, 21);
+    let inspector = inspector(&sides, SMALL);
+    let repairs = repaired(&inspector).await;
+    assert_eq!(repairs.len(), orphans.len());
+    assert!(repairs.iter().all(|repair| matches!(repair, Repair::Done)));
+    assert_eq!(found(&inspector, None, usize::MAX).await.0, []);
+    let total = |of: fn(&Tally) -> u64| sides.tallies.lock().unwrap().iter().map(of).sum::<u64>();
+    assert_eq!((total(|tally| tally.found), total(|tally| tally.repaired)), (orphans.len() as u64, orphans.len() as u64));
+}
+
+#[tokio::test]
+async fn what_somebody_is_at_and_what_is_young_is_left_alone() {
+    let sides = Arc::new(Sides::default());
+    for number in 0..4 {
+        sides.add_row(&id(number));
+    }
+    sides.add_known(&id(4));
+    sides.rows.lock().unwrap().get_mut(&id(1)).unwrap().made_at = Some(Utc::now());
+    sides.known.lock().unwrap().get_mut(&id(4)).unwrap().since = Some(Utc::now());
+    let resource = ResourceRef { kind: Kind::Task, id: id(2) };
+    let registration = Registration { resource, owner: Principal::user("u"), tenant: "acme".into(), parent: None };
+    sides.intents.lock().unwrap().push(Intent::register(&registration, Utc::now(), Utc::now()));
+    let inspector = inspector(&sides, SMALL);
+    let all = found(&inspector, None, usize::MAX).await.0;
+    assert_eq!(all, [(id(0), Direction::Row), (id(3), Direction::Row)]);
+    for (number, wait) in [(0, None), (1, Some(Wait::Young)), (2, Some(Wait::Unsettled)), (4, Some(Wait::Young))] {
+        let explained = inspector.explain(ResourceRef { kind: Kind::Task, id: id(number) }).await.unwrap();
+        assert_eq!(explained.finding.unwrap().wait, wait, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_sees_its_own_and_what_no_row_names_by_the_engine() {
+    let sides = Arc::new(Sides::default());
+    for number in 0..3 {
+        sides.add_row(&id(number));
+        sides.add_known(&id(number + 10));
+    }
+    sides.rows.lock().unwrap().get_mut(&id(1)).unwrap().tenant = Some("other".into());
+    sides.known.lock().unwrap().get_mut(&id(11)).unwrap().tenants = vec!["other".into()];
+    let inspector = inspector(&sides, SMALL);
+    let mut comparison = inspector.compare(Kind::Task, None, Some("other".into()));
+    let step = comparison.step().await.unwrap();
+    let ids: Vec<_> = step.orphans.into_iter().map(|orphan| orphan.resource.id).collect();
+    assert_eq!(ids, [id(1), id(11)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_repair_says_so_and_leaves_the_orphan_to_be_found_again() {
+    let (sides, orphans) = Sides::of(40, 4, 31);
+    let inspector = inspector(&sides, Pages { size: 100, differences: 100 });
+    *sides.writes.lock().unwrap() = Some(2);
+    let repairs = repaired(&inspector).await;
+    let failed = repairs.iter().filter(|repair| matches!(repair, Repair::Failed(_))).count();
+    assert!(failed > 0 && failed < orphans.len(), "{failed} of {}", orphans.len());
+    assert_eq!(found(&inspector, None, usize::MAX).await.0.len(), failed);
+    *sides.writes.lock().unwrap() = None;
+    repaired(&inspector).await;
+    assert_eq!(found(&inspector, None, usize::MAX).await.0, []);
+}
