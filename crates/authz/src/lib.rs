@@ -75,6 +75,6 @@ pub use intent::{Ending, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};
 pub use permit::{Grants, Guarded, Permit, Scope, Target};
 pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
-pub use resource::{Agent, Allows, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant};
+pub use resource::{Agent, Allows, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant, UnknownResource};
 pub use scan::{Known, RegistrationScan};
 pub use schema::{Relation, Role};

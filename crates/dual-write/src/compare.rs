@@ -7,7 +7,7 @@ use crate::{
     scan::RowScan,
 };
 use authz::{Kind, Known, RegistrationScan};
-use std::{collections::VecDeque, future::Future, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 /// How much of each side is read at once.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +107,11 @@ impl Merge {
     pub(crate) fn new(kind: Kind, after: Option<Arc<str>>, pages: Pages) -> Self {
         let (rows, registrations) = (Side::behind(after.as_ref()), Side::behind(after.as_ref()));
         Self { kind, pages, rows, registrations, place: after }
+    }
+
+    /// What is compared.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The last id that has been compared.

@@ -14,7 +14,7 @@ use crate::{
 use authz::{EngineError, Kind, Known, RegistrationScan, Relationship, ResourceRef};
 use chrono::{TimeDelta, Utc};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -94,26 +94,45 @@ pub struct Step {
     pub registrations: u64,
 }
 
+/// What is compared.
+#[derive(Clone, Debug, Default)]
+pub struct Extract {
+    /// One kind only; otherwise all of [`COMPARED`].
+    pub kind: Option<Kind>,
+    /// What lives in this tenant only. The sides are read in full all the same.
+    pub account: Option<Arc<str>>,
+    /// Only what comes behind this, in the order of [`COMPARED`] and of ids.
+    pub after: Option<ResourceRef>,
+}
+
 /// A comparison under way.
 pub struct Comparison<'a> {
     inspector: &'a Inspector,
     account: Option<Arc<str>>,
-    kind: Kind,
-    merge: Merge,
+    place: Option<ResourceRef>,
+    /// What is being compared, and the kinds that come then.
+    merge: Option<Merge>,
+    kinds: VecDeque<Kind>,
 }
 
 impl Comparison<'_> {
     /// Whether all has been compared.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.merge.is_done()
+        self.merge.is_none()
     }
 
-    /// Compares on.
+    /// Compares on. What is found is of one kind.
     pub async fn step(&mut self) -> Result<Step, ScanError> {
-        let Inspector { rows, registrations, .. } = self.inspector;
-        let stretch = self.merge.stretch(&**rows, &**registrations).await?;
-        let findings = self.inspector.look_again(self.kind, &stretch.differ).await?;
+        let Some(merge) = &mut self.merge else { return Ok(Step::default()) };
+        let Inspector { rows, registrations, pages, .. } = self.inspector;
+        let kind = merge.kind();
+        let stretch = merge.stretch(&**rows, &**registrations).await?;
+        self.place = merge.place().map(|id| ResourceRef { kind, id: Arc::clone(id) }).or(self.place.take());
+        if merge.is_done() {
+            self.merge = self.kinds.pop_front().map(|kind| Merge::new(kind, None, *pages));
+        }
+        let findings = self.inspector.look_again(kind, &stretch.differ).await?;
         let of_account = |finding: &Finding| {
             self.account.is_none() || self.account == finding.orphan.tenant
         };
@@ -128,19 +147,24 @@ impl Comparison<'_> {
         Ok(step)
     }
 
-    /// The last id that has been compared: where to go on behind.
+    /// The last thing that has been compared: where to go on behind.
     #[must_use]
-    pub fn place(&self) -> Option<&Arc<str>> {
-        self.merge.place()
+    pub const fn place(&self) -> Option<&ResourceRef> {
+        self.place.as_ref()
     }
 }
 
 impl Inspector {
-    /// Compares both sides of a kind, behind the id `after`; what is of another tenant than `account` is
-    /// passed over.
+    /// Compares both sides.
     #[must_use]
-    pub fn compare(&self, kind: Kind, after: Option<Arc<str>>, account: Option<Arc<str>>) -> Comparison<'_> {
-        Comparison { inspector: self, account, kind, merge: Merge::new(kind, after, self.pages) }
+    pub fn compare(&self, extract: Extract) -> Comparison<'_> {
+        let Extract { kind, account, after } = extract;
+        let wanted = COMPARED.into_iter().filter(|known| kind.is_none_or(|kind| kind == *known));
+        let mut kinds: VecDeque<_> =
+            wanted.skip_while(|kind| after.as_ref().is_some_and(|after| after.kind != *kind)).collect();
+        let behind = after.as_ref().map(|after| Arc::clone(&after.id));
+        let merge = kinds.pop_front().map(|kind| Merge::new(kind, behind, self.pages));
+        Comparison { inspector: self, account, place: after, merge, kinds }
     }
 
     /// All that is known of one thing.

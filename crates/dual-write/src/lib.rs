@@ -27,7 +27,7 @@ mod scan;
 
 pub use circuit::Circuit;
 pub use compare::Pages;
-pub use inspect::{COMPARED, Comparison, Explanation, Finding, Inspector, Repair, Step, Wait};
+pub use inspect::{COMPARED, Comparison, Explanation, Extract, Finding, Inspector, Repair, Step, Wait};
 pub use intent::{Intent, Op, Stage};
 pub use ledger::{Backlog, Ledger, LedgerError};
 pub use orphan::{Direction, Obstacle, Orphan, Remedy, Row, judge};

@@ -1,6 +1,6 @@
 //! Comparing both sides: what is found and mended, in pages, from wherever it was broken off.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what is wrong by stopping")]
 
 use authz::{
     Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Known, Principal, Registration,
@@ -8,7 +8,7 @@ use authz::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use dual_write::{
-    Backlog, Direction, DualWrite, Inspector, Intent, Ledger, LedgerError, Pages, Repair, Row, RowScan, ScanError,
+    Backlog, Direction, DualWrite, Extract, Inspector, Intent, Ledger, LedgerError, Pages, Repair, Row, RowScan, ScanError,
     Stage, Tally, Wait,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -212,11 +212,15 @@ fn inspector(sides: &Arc<Sides>, pages: Pages) -> Inspector {
     }
 }
 
+fn tasks() -> Extract {
+    Extract { kind: Some(Kind::Task), ..Extract::default() }
+}
+
 type Found = Vec<(Arc<str>, Direction)>;
 
 /// All that is found behind `after` in at most `steps` steps, and where to go on.
-async fn found(inspector: &Inspector, after: Option<Arc<str>>, steps: usize) -> (Found, Option<Arc<str>>, bool) {
-    let (mut found, mut comparison) = (vec![], inspector.compare(Kind::Task, after, None));
+async fn found(inspector: &Inspector, after: Option<ResourceRef>, steps: usize) -> (Found, Option<ResourceRef>, bool) {
+    let (mut found, mut comparison) = (vec![], inspector.compare(Extract { after, ..tasks() }));
     for _ in 0..steps {
         let step = comparison.step().await.unwrap();
         found.extend(step.orphans.into_iter().map(|orphan| (orphan.resource.id, orphan.direction)));
@@ -273,7 +277,7 @@ async fn sides_of_which_one_is_empty_are_read_to_their_end() {
 
 /// Repairs all that is found; what became of each.
 async fn repaired(inspector: &Inspector) -> Vec<Repair> {
-    let (mut repairs, mut comparison) = (vec![], inspector.compare(Kind::Task, None, None));
+    let (mut repairs, mut comparison) = (vec![], inspector.compare(tasks()));
     while !comparison.is_done() {
         let step = comparison.step().await.unwrap();
         repairs.extend(inspector.repair(&step.orphans).await);
@@ -324,7 +328,7 @@ async fn an_account_sees_its_own_and_what_no_row_names_by_the_engine() {
     sides.rows.lock().unwrap().get_mut(&id(1)).unwrap().tenant = Some("other".into());
     sides.known.lock().unwrap().get_mut(&id(11)).unwrap().tenants = vec!["other".into()];
     let inspector = inspector(&sides, SMALL);
-    let mut comparison = inspector.compare(Kind::Task, None, Some("other".into()));
+    let mut comparison = inspector.compare(Extract { account: Some("other".into()), ..tasks() });
     let step = comparison.step().await.unwrap();
     let ids: Vec<_> = step.orphans.into_iter().map(|orphan| orphan.resource.id).collect();
     assert_eq!(ids, [id(1), id(11)]);
@@ -342,4 +346,31 @@ async fn a_failed_repair_says_so_and_leaves_the_orphan_to_be_found_again() {
     *sides.writes.lock().unwrap() = None;
     repaired(&inspector).await;
     assert_eq!(found(&inspector, None, usize::MAX).await.0, []);
+}
+
+#[tokio::test]
+async fn kinds_are_compared_one_after_the_other_and_gone_on_with() {
+    // These sides say the same of every kind; agents without a runtime are orphans all.
+    let (sides, orphans) = Sides::of(30, 3, 41);
+    let inspector = inspector(&sides, SMALL);
+    let mut comparison = inspector.compare(Extract::default());
+    let (mut seen, mut places) = (vec![], vec![]);
+    while !comparison.is_done() {
+        let step = comparison.step().await.unwrap();
+        seen.extend(step.orphans.into_iter().map(|orphan| orphan.resource));
+        places.push((comparison.place().cloned(), seen.len()));
+    }
+    let kinds: Vec<_> = seen.iter().map(|resource| resource.kind).collect();
+    assert!(kinds.is_sorted(), "agents first");
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Task).count(), orphans.len());
+    for (place, so_far) in places {
+        let mut comparison = inspector.compare(Extract { after: place.clone(), ..Extract::default() });
+        let mut rest = vec![];
+        while !comparison.is_done() {
+            rest.extend(comparison.step().await.unwrap().orphans.into_iter().map(|orphan| orphan.resource));
+        }
+        assert_eq!(rest, seen[so_far..], "behind {place:?}");
+    }
+    let unknown = ResourceRef { kind: Kind::Tenant, id: "t".into() };
+    assert!(inspector.compare(Extract { after: Some(unknown), ..Extract::default() }).is_done());
 }
