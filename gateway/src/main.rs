@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use figment::value::Value;
 use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
-    graphql, rest, serve,
+    graphql, operate, rest, serve,
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -40,6 +40,8 @@ enum Command {
     Serve,
     /// Bring the configured database's schema up to date, and exit.
     Migrate,
+    /// See and repair what rows and relationships disagree on.
+    DualWrite(operate::DualWrite),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -104,7 +106,7 @@ fn word(value: impl clap::ValueEnum) -> Value {
 
 fn main() -> ExitCode {
     match execute(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // There may be no log yet, and a start-up error is for whoever started it.
             drop(writeln!(std::io::stderr(), "taskgate: {error:#}"));
@@ -113,16 +115,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<()> {
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Sdl => print(&graphql::sdl()),
-        Command::Openapi => print(&rest::openapi().to_pretty_json()?),
-        Command::Serve => run(cli.flags, serve::serve),
-        Command::Migrate => run(cli.flags, serve::migrate),
+        Command::Sdl => print(&graphql::sdl())?,
+        Command::Openapi => print(&rest::openapi().to_pretty_json()?)?,
+        Command::Serve => run(cli.flags, serve::serve)?,
+        Command::Migrate => run(cli.flags, serve::migrate)?,
+        Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn run<F: Future<Output = anyhow::Result<()>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<()> {
+fn run<T, F: Future<Output = anyhow::Result<T>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<T> {
     let config = flags.load()?;
     start_log(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -6,9 +6,9 @@ use crate::{
     config::{Config, StorageChoice},
 };
 use anyhow::Context as _;
-use authz::Authorizer;
+use authz::{Authorizer, RegistrationScan};
 use authz_graph::{GraphEngine, MemoryGraph};
-use dual_write::Ledger;
+use dual_write::{Ledger, RowScan};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Executor as _,
@@ -27,8 +27,12 @@ pub struct Storage {
     pub stores: Stores,
     /// Where dual writes are noted, beside the rows.
     pub ledger: Arc<dyn Ledger>,
+    /// The rows as operators read them.
+    pub rows: Arc<dyn RowScan>,
     /// Where permissions are decided.
     pub engine: Arc<dyn Authorizer>,
+    /// What the engine has heard of, as operators read it.
+    pub registrations: Arc<dyn RegistrationScan>,
     /// What kind it is, and whether it answers.
     pub health: Health,
     cluster: Option<Cluster>,
@@ -51,9 +55,36 @@ impl Health {
     }
 }
 
+/// How the schema gets to be what this program knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    /// It is brought up to date.
+    Migrated,
+    /// It is so already, or nothing is done.
+    Checked,
+}
+
 impl Storage {
     /// Opens what the configuration asks for, with its schema up to date.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_with(config, Schema::Migrated).await
+    }
+
+    /// Opens the storage that gateways are using, or have used, and changes nothing of its schema.
+    pub async fn attach(config: &Config) -> anyhow::Result<Self> {
+        let private = matches!(config.storage, StorageChoice::Auto | StorageChoice::Private) && !config.has_url();
+        if let Some(options) = Cluster::running(&config.data_dir).filter(|_| private) {
+            return Self::postgres(config, options, "postgres (private cluster)", None, Schema::Checked).await;
+        }
+        let storage = Self::open_with(config, Schema::Checked).await?;
+        anyhow::ensure!(
+            storage.health.pool.is_some(),
+            "storage is `memory`: it is kept in the gateway's process, where no command reaches it; ask that gateway: `{{ dualWrite {{ … }} }}`"
+        );
+        Ok(storage)
+    }
+
+    async fn open_with(config: &Config, schema: Schema) -> anyhow::Result<Self> {
         let binaries = cluster::binaries(config.postgres_bin_dir.as_deref());
         match (config.storage, &config.database_url, binaries) {
             (StorageChoice::Auto | StorageChoice::Url, Some(url), _) => {
@@ -63,12 +94,12 @@ impl Storage {
                 anyhow::ensure!(ours, "configuration key `database_url` is not a PostgreSQL URL");
                 let options = PgConnectOptions::from_str(url)
                     .context("configuration key `database_url` is not a PostgreSQL URL")?;
-                Self::postgres(config, options, "postgres", None).await
+                Self::postgres(config, options, "postgres", None, schema).await
             }
             (StorageChoice::Auto | StorageChoice::Private, _, Some(binaries)) => {
                 let cluster = Cluster::start(&config.data_dir, &binaries).await?;
                 let options = cluster.options().clone();
-                Self::postgres(config, options, "postgres (private cluster)", Some(cluster)).await
+                Self::postgres(config, options, "postgres (private cluster)", Some(cluster), schema).await
             }
             (StorageChoice::Private, _, None) => anyhow::bail!(
                 "configuration key `storage` is `private`, and no `initdb` and `postgres` were found; install PostgreSQL or set `postgres_bin_dir`"
@@ -93,7 +124,16 @@ impl Storage {
             states: store.clone(),
         };
         let health = Health { kind: "memory (nothing is kept)", pool: None };
-        Self { stores, ledger: store, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
+        let engine = MemoryGraph::default();
+        Self {
+            stores,
+            ledger: store.clone(),
+            rows: store,
+            engine: Arc::new(engine.clone()),
+            registrations: Arc::new(engine),
+            health,
+            cluster: None,
+        }
     }
 
     async fn postgres(
@@ -101,9 +141,13 @@ impl Storage {
         options: PgConnectOptions,
         kind: &'static str,
         cluster: Option<Cluster>,
+        schema: Schema,
     ) -> anyhow::Result<Self> {
         let pool = connect(config, options).await.context("connecting to PostgreSQL")?;
-        store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
+        match schema {
+            Schema::Migrated => store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?,
+            Schema::Checked => store_postgres::check_schema(&pool).await?,
+        }
         let store = Arc::new(PgStore::new(pool.clone()));
         let stores = Stores {
             agents: store.clone(),
@@ -115,7 +159,8 @@ impl Storage {
             states: store.clone(),
         };
         let engine = Arc::new(GraphEngine::new(pool.clone()));
-        Ok(Self { stores, ledger: store, engine, health: Health { kind, pool: Some(pool) }, cluster })
+        let (ledger, rows, registrations) = (store.clone(), store, Arc::clone(&engine) as _);
+        Ok(Self { stores, ledger, rows, engine, registrations, health: Health { kind, pool: Some(pool) }, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

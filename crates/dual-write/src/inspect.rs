@@ -18,10 +18,11 @@ use std::{
     sync::Arc,
 };
 
-/// The kinds that have rows and are registered, in the order they are compared in.
+/// The kinds that have rows and are registered, in the order they are compared in, which is their own.
 pub const COMPARED: [Kind; 2] = [Kind::Agent, Kind::Task];
 
 /// What an operator's commands stand on.
+#[derive(Clone)]
 pub struct Inspector {
     /// The rows.
     pub rows: Arc<dyn RowScan>,
@@ -155,15 +156,26 @@ impl Comparison<'_> {
 }
 
 impl Inspector {
+    /// An inspector of both sides of `dual_write`, who leaves alone what a maker still has patience for.
+    #[must_use]
+    pub fn new(
+        dual_write: Arc<DualWrite>,
+        rows: Arc<dyn RowScan>,
+        registrations: Arc<dyn RegistrationScan>,
+    ) -> Self {
+        Self { rows, registrations, grace: dual_write.patience, dual_write, pages: Pages::default() }
+    }
+
     /// Compares both sides.
     #[must_use]
     pub fn compare(&self, extract: Extract) -> Comparison<'_> {
         let Extract { kind, account, after } = extract;
         let wanted = COMPARED.into_iter().filter(|known| kind.is_none_or(|kind| kind == *known));
-        let mut kinds: VecDeque<_> =
-            wanted.skip_while(|kind| after.as_ref().is_some_and(|after| after.kind != *kind)).collect();
-        let behind = after.as_ref().map(|after| Arc::clone(&after.id));
-        let merge = kinds.pop_front().map(|kind| Merge::new(kind, behind, self.pages));
+        let mut kinds: VecDeque<_> = wanted.filter(|kind| after.as_ref().is_none_or(|after| after.kind <= *kind)).collect();
+        let merge = kinds.pop_front().map(|kind| {
+            let behind = after.as_ref().filter(|after| after.kind == kind).map(|after| Arc::clone(&after.id));
+            Merge::new(kind, behind, self.pages)
+        });
         Comparison { inspector: self, account, place: after, merge, kinds }
     }
 

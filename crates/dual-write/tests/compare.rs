@@ -371,6 +371,11 @@ async fn kinds_are_compared_one_after_the_other_and_gone_on_with() {
         }
         assert_eq!(rest, seen[so_far..], "behind {place:?}");
     }
-    let unknown = ResourceRef { kind: Kind::Tenant, id: "t".into() };
-    assert!(inspector.compare(Extract { after: Some(unknown), ..Extract::default() }).is_done());
+    let agent = ResourceRef { kind: Kind::Agent, id: id(29) };
+    let mut comparison = inspector.compare(Extract { after: Some(agent), ..tasks() });
+    let mut all = 0;
+    while !comparison.is_done() {
+        all += comparison.step().await.unwrap().orphans.len();
+    }
+    assert_eq!(all, orphans.len(), "all tasks come behind an agent");
 }

@@ -24,7 +24,7 @@ mod states;
 mod tasks;
 mod trackers;
 
-pub use migrations::{MigrateError, migrate};
+pub use migrations::{MigrateError, SchemaError, check_schema, migrate};
 
 use sqlx::PgPool;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ mod agent;
 mod checkpoint;
 mod document;
 mod documents;
+mod dual_write;
 mod errors;
 mod event;
 mod graphiql;
@@ -15,6 +16,7 @@ mod hooks;
 mod http;
 mod input;
 mod limits;
+mod orphans;
 mod page;
 mod requires;
 mod shared;
@@ -37,6 +39,7 @@ struct Query(
     event::EventQuery,
     agent::AgentQuery,
     viewer::ViewerQuery,
+    dual_write::DualWriteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -47,6 +50,7 @@ struct Mutation(
     thread::CheckpointMutation,
     event::EventMutation,
     agent::AgentMutation,
+    dual_write::DualWriteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

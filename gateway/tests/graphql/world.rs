@@ -4,10 +4,11 @@ use crate::counting::{Calls, Counted};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
-use dual_write::{DualWrite, Ledger};
+use chrono::TimeDelta;
+use dual_write::{DualWrite, Inspector, Ledger};
 use gateway::{App, Limits, Parts, Stores, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use identity::{AuthContext, TokenTable};
+use identity::{AuthContext, Operated, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
@@ -26,6 +27,8 @@ pub enum Who {
     Runtime,
     /// Sees the task, and is not of its tenant.
     Guest,
+    /// Operates the deployment, and holds nothing.
+    Operator,
     /// Nobody.
     Anonymous,
 }
@@ -41,6 +44,7 @@ impl Who {
             Self::Stranger => "stranger",
             Self::Runtime => "runtime",
             Self::Guest => "guest",
+            Self::Operator => "operator",
             Self::Anonymous => "nobody's",
         }
     }
@@ -122,13 +126,20 @@ impl World {
         }
         tokens = tokens.with(Who::Guest.token(), context(Principal::user(Who::Guest.token())));
         tokens = tokens.with(Who::Runtime.token(), context(Principal::new(authz::PrincipalKind::Agent, "agent-1")));
+        tokens = tokens.with(Who::Operator.token(), context(Principal::user("operator")).operating());
         let store = Arc::new(MemoryStore::new());
         let counted: Arc<dyn Authorizer> =
             Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() });
         let ledger = Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn Ledger>, calls: calls.clone() });
+        let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
             engine: Arc::clone(&counted),
-            dual_write: Arc::new(DualWrite::new(counted, ledger)),
+            // What is just made may be an orphan at once.
+            inspector: Operated::new(Arc::new(Inspector {
+                grace: TimeDelta::zero(),
+                ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
+            })),
+            dual_write,
             resolver: Arc::new(tokens),
             stores: Stores {
                 agents: Arc::new(Counted {
