@@ -21,7 +21,7 @@ const HEAD: &str = "\
 # 401        the caller is nobody
 #
 # The editor and the viewer hold these roles on the task and on its agent; the agent is the task's agent's
-# own credential; the operator runs the tenant; the guest belongs to another tenant and was made the task's
+# own credential; the operator runs the tenant and the deployment; the guest belongs to another tenant and was made the task's
 # editor; the stranger belongs to that tenant too, and holds nothing.
 ";
 

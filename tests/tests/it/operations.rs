@@ -16,6 +16,8 @@ pub enum Needs {
     TaskAndAgent(&'static str),
     /// An action on the caller's own tenant.
     Tenant(&'static str),
+    /// To operate the deployment: to read about it, or to repair it.
+    Operator(&'static str),
     /// To be known; the list then holds what the caller may see.
     List,
     /// To be known.
@@ -30,6 +32,7 @@ impl Needs {
             Self::Task(action) => format!("task {action}"),
             Self::TaskAndAgent(action) => format!("task {action}, agent read"),
             Self::Tenant(action) => format!("tenant {action}"),
+            Self::Operator(action) => format!("deployment {action}"),
             Self::List => "lists".to_owned(),
             Self::Known => "the caller".to_owned(),
         }
@@ -132,7 +135,7 @@ impl Operation {
     pub fn only_reads(&self) -> bool {
         matches!(
             self.needs,
-            Needs::List | Needs::Known | Needs::Task("read") | Needs::Agent("read") | Needs::TaskAndAgent("read")
+            Needs::List | Needs::Known | Needs::Operator(_) | Needs::Task("read") | Needs::Agent("read") | Needs::TaskAndAgent("read")
         )
     }
 }
@@ -150,6 +153,7 @@ pub fn may(part: &str, needs: Needs) -> bool {
         // The stranger makes things in their own tenant; an agent's credential is no member of one.
         Needs::Tenant("create") => people(&["owner", "editor", "viewer", "operator", "stranger", "guest"]),
         Needs::Known => part != "anonymous",
+        Needs::Operator(_) => part == "operator",
         Needs::Task(action) | Needs::Agent(action) | Needs::Tenant(action) => panic!("no such action: {action}"),
     }
 }
@@ -159,14 +163,21 @@ pub fn expected(part: &str, needs: Needs, split: bool) -> Outcome {
     let sees = match needs {
         Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) => may(part, Needs::Task("read")),
         // The caller's own tenant: a caller who is no member of it does not see it.
-        Needs::Tenant(_) | Needs::List | Needs::Known => false,
+        Needs::Tenant(_) | Needs::Operator(_) | Needs::List | Needs::Known => false,
     };
     match needs {
         _ if part == "anonymous" => Outcome::Unauthenticated,
         _ if may(part, needs) => Outcome::Done,
         Needs::List => Outcome::Empty,
+        // It is no thing that could be there or not.
+        Needs::Operator("repair") => Outcome::Forbidden,
         Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) if split && sees => Outcome::Forbidden,
-        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) | Needs::Tenant(_) | Needs::Known => Outcome::Hidden,
+        Needs::Task(_)
+        | Needs::Agent(_)
+        | Needs::TaskAndAgent(_)
+        | Needs::Tenant(_)
+        | Needs::Operator(_)
+        | Needs::Known => Outcome::Hidden,
     }
 }
 
