@@ -51,7 +51,8 @@ impl Metrics {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("configuration key `metrics.listen`: {address}"))?;
             tracing::info!(address = %listener.local_addr()?, "metrics are read at an address of their own");
-            let open = Router::new().route("/metrics", get(async |State(handle)| text(&handle))).with_state(handle.clone());
+            let open =
+                Router::new().route("/metrics", get(async |State(handle)| text(&handle))).with_state(handle.clone());
             tasks.push(tokio::spawn(async move {
                 if let Err(error) = axum::serve(listener, open).await {
                     tracing::error!(%error, "metrics cannot be read any more");

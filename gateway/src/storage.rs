@@ -145,7 +145,9 @@ impl Storage {
     ) -> anyhow::Result<Self> {
         let pool = connect(config, options).await.context("connecting to PostgreSQL")?;
         match schema {
-            Schema::Migrated => store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?,
+            Schema::Migrated => {
+                store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
+            }
             Schema::Checked => store_postgres::check_schema(&pool).await?,
         }
         let store = Arc::new(PgStore::new(pool.clone()));

@@ -128,7 +128,8 @@ impl Said {
     /// The objects it wrote, one on each line.
     #[must_use]
     pub fn objects(&self) -> Vec<Value> {
-        let object = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
+        let object =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
         self.out.lines().map(object).collect()
     }
 }

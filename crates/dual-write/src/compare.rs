@@ -1,11 +1,7 @@
 //! Reads both sides in the order of their ids, a page at a time, and finds the ids of which one side
 //! knows what the other does not. Holds a page or two of each side, however many rows there are.
 
-use crate::{
-    Row, ScanError,
-    orphan::judge,
-    scan::RowScan,
-};
+use crate::{Row, ScanError, orphan::judge, scan::RowScan};
 use authz::{Kind, Known, RegistrationScan};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -132,18 +128,14 @@ impl Merge {
         registrations: &dyn RegistrationScan,
     ) -> Result<Stretch, ScanError> {
         let (kind, size) = (self.kind, self.pages.size);
-        let read_rows =
-            self.rows.fill(size, |after| async move { rows.page(kind, after.as_deref(), size).await });
-        let read_registrations = self.registrations.fill(size, |after| async move {
-            Ok(registrations.page(kind, after.as_deref(), size).await?)
-        });
+        let read_rows = self.rows.fill(size, |after| async move { rows.page(kind, after.as_deref(), size).await });
+        let read_registrations = self
+            .registrations
+            .fill(size, |after| async move { Ok(registrations.page(kind, after.as_deref(), size).await?) });
         tokio::try_join!(read_rows, read_registrations)?;
 
         let mut stretch = Stretch::default();
-        while stretch.differ.len() < self.pages.differences
-            && !self.rows.runs_dry()
-            && !self.registrations.runs_dry()
-        {
+        while stretch.differ.len() < self.pages.differences && !self.rows.runs_dry() && !self.registrations.runs_dry() {
             let Some(id) = self.rows.next_id().into_iter().chain(self.registrations.next_id()).min().cloned() else {
                 break;
             };

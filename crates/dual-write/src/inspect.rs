@@ -7,9 +7,7 @@
 //! not being ended when its relationships were looked for.
 
 use crate::{
-    DualWrite, Event, Intent, Op, Orphan, Pages, Remedy, Row, RowScan, ScanError, Tally,
-    compare::Merge,
-    orphan::judge,
+    DualWrite, Event, Intent, Op, Orphan, Pages, Remedy, Row, RowScan, ScanError, Tally, compare::Merge, orphan::judge,
 };
 use authz::{EngineError, Kind, Known, RegistrationScan, Relationship, ResourceRef};
 use chrono::{TimeDelta, Utc};
@@ -134,9 +132,7 @@ impl Comparison<'_> {
             self.merge = self.kinds.pop_front().map(|kind| Merge::new(kind, None, *pages));
         }
         let findings = self.inspector.look_again(kind, &stretch.differ).await?;
-        let of_account = |finding: &Finding| {
-            self.account.is_none() || self.account == finding.orphan.tenant
-        };
+        let of_account = |finding: &Finding| self.account.is_none() || self.account == finding.orphan.tenant;
         let mut step = Step { rows: stretch.rows, registrations: stretch.registrations, ..Step::default() };
         for finding in findings.into_iter().filter(of_account) {
             match finding.wait {
@@ -158,11 +154,7 @@ impl Comparison<'_> {
 impl Inspector {
     /// An inspector of both sides of `dual_write`, who leaves alone what a maker still has patience for.
     #[must_use]
-    pub fn new(
-        dual_write: Arc<DualWrite>,
-        rows: Arc<dyn RowScan>,
-        registrations: Arc<dyn RegistrationScan>,
-    ) -> Self {
+    pub fn new(dual_write: Arc<DualWrite>, rows: Arc<dyn RowScan>, registrations: Arc<dyn RegistrationScan>) -> Self {
         Self { rows, registrations, grace: dual_write.patience, dual_write, pages: Pages::default() }
     }
 
@@ -171,7 +163,8 @@ impl Inspector {
     pub fn compare(&self, extract: Extract) -> Comparison<'_> {
         let Extract { kind, account, after } = extract;
         let wanted = COMPARED.into_iter().filter(|known| kind.is_none_or(|kind| kind == *known));
-        let mut kinds: VecDeque<_> = wanted.filter(|kind| after.as_ref().is_none_or(|after| after.kind <= *kind)).collect();
+        let mut kinds: VecDeque<_> =
+            wanted.filter(|kind| after.as_ref().is_none_or(|after| after.kind <= *kind)).collect();
         let merge = kinds.pop_front().map(|kind| {
             let behind = after.as_ref().filter(|after| after.kind == kind).map(|after| Arc::clone(&after.id));
             Merge::new(kind, behind, self.pages)
@@ -183,7 +176,8 @@ impl Inspector {
     pub async fn explain(&self, resource: ResourceRef) -> Result<Explanation, ScanError> {
         let mut seen = self.look(resource.kind, std::slice::from_ref(&resource.id)).await?;
         let (row, known) = (seen.rows.remove(&resource.id), seen.known.remove(&resource.id));
-        let finding = judge(resource.kind, row.as_ref(), known.as_ref()).map(|orphan| self.finding(orphan, &seen.busy()));
+        let finding =
+            judge(resource.kind, row.as_ref(), known.as_ref()).map(|orphan| self.finding(orphan, &seen.busy()));
         Ok(Explanation { resource, row, known, intents: seen.intents, finding })
     }
 
@@ -247,10 +241,14 @@ impl Inspector {
         let Some(kind) = orphans.iter().find(incomplete).map(|orphan| orphan.resource.kind) else {
             return Ok(HashSet::new());
         };
-        let edges: Vec<Relationship> = orphans.iter().flat_map(|orphan| match &orphan.remedy {
-            Remedy::Register(edges) => edges.as_slice(),
-            Remedy::Deregister | Remedy::Decide(_) => &[],
-        }).cloned().collect();
+        let edges: Vec<Relationship> = orphans
+            .iter()
+            .flat_map(|orphan| match &orphan.remedy {
+                Remedy::Register(edges) => edges.as_slice(),
+                Remedy::Deregister | Remedy::Decide(_) => &[],
+            })
+            .cloned()
+            .collect();
         let DualWrite { retry, observer, engine, .. } = &*self.dual_write;
         let observe = |event: Event| observer.observe(Op::Register, kind, event);
         retry.run(None, observe, || engine.grant(&edges)).await?;
@@ -302,4 +300,3 @@ impl Seen {
         self.intents.iter().map(|intent| Arc::clone(&intent.resource.id)).collect()
     }
 }
-

@@ -237,7 +237,10 @@ mod tests {
         assert_eq!(judge(Kind::Task, None, None), None);
         assert_eq!(judge(Kind::Task, Some(&row()), Some(&known())), None);
         let left = judge(Kind::Task, None, Some(&known())).unwrap();
-        assert_eq!((left.direction, left.remedy, left.tenant), (Direction::Registration, Remedy::Deregister, Some("acme".into())));
+        assert_eq!(
+            (left.direction, left.remedy, left.tenant),
+            (Direction::Registration, Remedy::Deregister, Some("acme".into()))
+        );
         let alone = judge(Kind::Task, Some(&row()), None).unwrap();
         assert_eq!((alone.direction, alone.creator), (Direction::Row, Some(Principal::user("alice"))));
     }
@@ -256,7 +259,11 @@ mod tests {
         let service = Row { creator: Some(Principal::service_account("bot")), ..row() };
         assert!(mends(&service, None).starts_with("owner=service_account:bot "));
         let given_on = Known { tenants: vec![], ..known() };
-        assert_eq!(mends(&Row { creator: None, ..row() }, Some(&given_on)), "tenant=tenant:acme", "who owns it is known");
+        assert_eq!(
+            mends(&Row { creator: None, ..row() }, Some(&given_on)),
+            "tenant=tenant:acme",
+            "who owns it is known"
+        );
     }
 
     #[test]

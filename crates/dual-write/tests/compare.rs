@@ -1,6 +1,11 @@
 //! Comparing both sides: what is found and mended, in pages, from wherever it was broken off.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what is wrong by stopping")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by stopping"
+)]
 
 use authz::{
     Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Known, Principal, Registration,
@@ -8,8 +13,8 @@ use authz::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use dual_write::{
-    Backlog, Direction, DualWrite, Extract, Inspector, Intent, Ledger, LedgerError, Pages, Repair, Row, RowScan, ScanError,
-    Stage, Tally, Wait,
+    Backlog, Direction, DualWrite, Extract, Inspector, Intent, Ledger, LedgerError, Pages, Repair, Row, RowScan,
+    ScanError, Stage, Tally, Wait,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
@@ -45,7 +50,13 @@ fn old() -> DateTime<Utc> {
 impl Sides {
     fn add_row(&self, id: &Arc<str>) {
         let creator = Some(Principal::user("alice"));
-        let row = Row { id: id.clone(), tenant: Some("acme".into()), agents: vec!["a".into()], creator, made_at: Some(old()) };
+        let row = Row {
+            id: id.clone(),
+            tenant: Some("acme".into()),
+            agents: vec!["a".into()],
+            creator,
+            made_at: Some(old()),
+        };
         self.rows.lock().unwrap().insert(id.clone(), row);
     }
 
@@ -294,7 +305,10 @@ async fn what_is_repaired_is_not_found_again_and_all_is_counted() {
     assert!(repairs.iter().all(|repair| matches!(repair, Repair::Done)));
     assert_eq!(found(&inspector, None, usize::MAX).await.0, []);
     let total = |of: fn(&Tally) -> u64| sides.tallies.lock().unwrap().iter().map(of).sum::<u64>();
-    assert_eq!((total(|tally| tally.found), total(|tally| tally.repaired)), (orphans.len() as u64, orphans.len() as u64));
+    assert_eq!(
+        (total(|tally| tally.found), total(|tally| tally.repaired)),
+        (orphans.len() as u64, orphans.len() as u64)
+    );
 }
 
 #[tokio::test]

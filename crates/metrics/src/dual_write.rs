@@ -108,15 +108,18 @@ mod tests {
         for line in shown.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let (name, rest) = line.split_once(['{', ' ']).unwrap();
             let of = |instrument: &&crate::Instrument| match instrument.shape {
-                Shape::Histogram(_) => name.strip_prefix(instrument.name).is_some_and(|suffix| {
-                    ["_sum", "_count", "_bucket", ""].contains(&suffix)
-                }),
+                Shape::Histogram(_) => name
+                    .strip_prefix(instrument.name)
+                    .is_some_and(|suffix| ["_sum", "_count", "_bucket", ""].contains(&suffix)),
                 Shape::Counter | Shape::Gauge => name == instrument.name,
             };
             let instrument = INSTRUMENTS.iter().find(of).unwrap_or_else(|| panic!("not in the registry: {line}"));
             seen.insert(instrument.name);
             let labels = if line.contains('{') { rest.split_once('}').unwrap().0 } else { "" };
-            for pair in labels.split(',').filter(|pair| !pair.is_empty() && !pair.starts_with("le=") && !pair.starts_with("quantile=")) {
+            for pair in labels
+                .split(',')
+                .filter(|pair| !pair.is_empty() && !pair.starts_with("le=") && !pair.starts_with("quantile="))
+            {
                 let (label, value) = pair.split_once('=').unwrap();
                 let known = instrument.labels.iter().find(|known| known.name == label);
                 let known = known.unwrap_or_else(|| panic!("not a label of {}: {line}", instrument.name));

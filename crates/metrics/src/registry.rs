@@ -63,8 +63,11 @@ pub const ATTEMPTS: Instrument = counter(
     "Writes to the authorization engine that began; retries are attempts too.",
 );
 /// Writes that applied.
-pub const SUCCESSES: Instrument =
-    counter("task_fgac_dual_write_successes_total", &[OP, RESOURCE], "Writes to the authorization engine that applied.");
+pub const SUCCESSES: Instrument = counter(
+    "task_fgac_dual_write_successes_total",
+    &[OP, RESOURCE],
+    "Writes to the authorization engine that applied.",
+);
 /// Attempts that failed and were followed by another.
 pub const RETRIES: Instrument = counter(
     "task_fgac_dual_write_retries_total",

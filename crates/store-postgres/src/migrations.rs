@@ -71,7 +71,9 @@ pub enum SchemaError {
     #[error("the database's schema cannot be read")]
     Unavailable(#[source] sqlx::Error),
     /// It lacks migrations.
-    #[error("the database's schema is older than this program: it lacks migration {lacks}; run `taskgate migrate` first")]
+    #[error(
+        "the database's schema is older than this program: it lacks migration {lacks}; run `taskgate migrate` first"
+    )]
     Older {
         /// The first one missing.
         lacks: i64,
@@ -98,9 +100,11 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
     if let Some(lacks) = known().find(|version| !applied.contains(version)) {
         return Err(SchemaError::Older { lacks });
     }
-    applied.into_iter().filter(|version| known().all(|known| known != *version)).min().map_or(Ok(()), |has| {
-        Err(SchemaError::Newer { has })
-    })
+    applied
+        .into_iter()
+        .filter(|version| known().all(|known| known != *version))
+        .min()
+        .map_or(Ok(()), |has| Err(SchemaError::Newer { has }))
 }
 
 /// Takes the lock by asking for it again and again. Waiting inside one statement would hold a snapshot,

@@ -2,7 +2,7 @@
 
 use super::{
     access::Session,
-    orphans::{OrphanDirection, OrphanNode, OrphanWait, Orphans, extract, stretch},
+    orphans::{OrphanDirection, OrphanFilter, OrphanNode, OrphanWait, Orphans, extract, stretch},
     page::cost,
     requires::ResourceKind,
 };
@@ -117,8 +117,8 @@ pub struct DualWriteExplanation {
     wait: Option<OrphanWait>,
 }
 
-fn texts(texts: Vec<Arc<str>>) -> Vec<String> {
-    texts.iter().map(|text| text.to_string()).collect()
+fn texts(texts: &[Arc<str>]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
 }
 
 impl From<Explanation> for DualWriteExplanation {
@@ -128,20 +128,20 @@ impl From<Explanation> for DualWriteExplanation {
             resource: ID(resource.to_string()),
             row: row.map(|Row { tenant, agents, creator, made_at, .. }| ExplainedRow {
                 account: tenant.as_deref().map(str::to_owned),
-                agents: texts(agents),
+                agents: texts(&agents),
                 creator: creator.as_ref().map(Principal::to_string),
                 made_at,
             }),
             registration: known.map(|Known { owned, runtime, tenants, parents, since, .. }| ExplainedRegistration {
-                accounts: texts(tenants),
-                agents: texts(parents),
+                accounts: texts(&tenants),
+                agents: texts(&parents),
                 owned,
                 runtime,
                 since,
             }),
             intents: intents.into_iter().map(Into::into).collect(),
             wait: finding.as_ref().and_then(|finding| finding.wait).map(Into::into),
-            orphan: finding.map(|finding| OrphanNode::of(finding.orphan, None)),
+            orphan: finding.map(|finding| OrphanNode::of(&finding.orphan, None)),
         }
     }
 }
@@ -176,17 +176,17 @@ impl DualWrite {
         &self,
         #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
         #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "Only of this kind.")] resource: Option<ResourceKind>,
-        #[graphql(desc = "Only what lives in this tenant.")] account: Option<String>,
+        filter: Option<OrphanFilter>,
     ) -> Result<Option<Orphans>, Failure> {
-        let extract = extract(resource, account, after.as_deref())?;
+        let extract = extract(filter.unwrap_or_default(), after.as_deref())?;
         Ok(Some(stretch(&self.0, extract, first.unwrap_or(50), false).await?))
     }
 
     /// All that both sides know of one thing: a task's id, or `task:ID`, or `agent:ID`.
     async fn explain(&self, resource: ID) -> Result<Option<DualWriteExplanation>, Failure> {
         let text = if resource.contains(':') { resource.to_string() } else { format!("task:{}", *resource) };
-        let resource = text.parse().map_err(|error: authz::UnknownResource| Failure::invalid(format!("`resource`: {error}")))?;
+        let resource =
+            text.parse().map_err(|error: authz::UnknownResource| Failure::invalid(format!("`resource`: {error}")))?;
         Ok(Some(self.0.explain(resource).await?.into()))
     }
 }
@@ -198,6 +198,7 @@ pub struct DualWriteQuery;
 #[Object]
 impl DualWriteQuery {
     /// How rows and relationships stand to each other, in all tenants.
+    #[expect(clippy::unused_async, reason = "a resolver is async")]
     async fn dual_write(&self, ctx: &Context<'_>) -> Result<Option<DualWrite>, Failure> {
         let Some((inspector, _)) = Session::of(ctx).operation() else {
             let requested = Requested { by: By::Name, text: ctx.field().name().into() };
@@ -223,11 +224,10 @@ impl DualWriteMutation {
         #[graphql(desc = "Only say what would be done.", default = true)] dry_run: bool,
         #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
         #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "Only of this kind.")] resource: Option<ResourceKind>,
-        #[graphql(desc = "Only what lives in this tenant.")] account: Option<String>,
+        filter: Option<OrphanFilter>,
     ) -> Result<Option<Orphans>, Failure> {
         let (inspector, operator) = Session::of(ctx).operation().ok_or(Failure::NotOperator)?;
-        let extract = extract(resource, account, after.as_deref())?;
+        let extract = extract(filter.unwrap_or_default(), after.as_deref())?;
         let stretch = stretch(inspector, extract, first.unwrap_or(50), !dry_run).await?;
         if !dry_run {
             let (found, repaired) = stretch.counts();

@@ -2,7 +2,7 @@
 
 use super::requires::ResourceKind;
 use crate::Failure;
-use async_graphql::{Enum, ID, SimpleObject};
+use async_graphql::{Enum, ID, InputObject, SimpleObject};
 use authz::{Principal, ResourceRef};
 use chrono::{DateTime, Utc};
 use dual_write::{COMPARED, Direction, Extract, Inspector, Obstacle, Orphan, Remedy, Repair, Wait};
@@ -98,7 +98,7 @@ pub struct OrphanNode {
 }
 
 impl OrphanNode {
-    pub fn of(orphan: Orphan, repair: Option<&Repair>) -> Self {
+    pub fn of(orphan: &Orphan, repair: Option<&Repair>) -> Self {
         let (remedy, missing, obstacle) = match &orphan.remedy {
             Remedy::Register(edges) => {
                 (OrphanRemedy::Register, edges.iter().map(|edge| edge.relation.as_str()).collect(), None)
@@ -125,6 +125,15 @@ impl OrphanNode {
     }
 }
 
+/// Which orphans.
+#[derive(InputObject, Default)]
+pub struct OrphanFilter {
+    /// Only of this kind: `AGENT` or `TASK`.
+    resource: Option<ResourceKind>,
+    /// Only what lives in this tenant.
+    account: Option<String>,
+}
+
 /// A stretch of a comparison. It ends when it has found enough or has taken long enough, so it may be short,
 /// or empty, while there is more: go on behind `cursor` until it is `complete`.
 #[derive(SimpleObject)]
@@ -144,13 +153,15 @@ pub struct Orphans {
 }
 
 /// What is to be compared, from a field's arguments.
-pub fn extract(resource: Option<ResourceKind>, account: Option<String>, after: Option<&str>) -> Result<Extract, Failure> {
+pub fn extract(filter: OrphanFilter, after: Option<&str>) -> Result<Extract, Failure> {
+    let OrphanFilter { resource, account } = filter;
     let kind = resource.map(authz::Kind::from);
     if kind.is_some_and(|kind| !COMPARED.contains(&kind)) {
         return Err(Failure::invalid("`resource` must be AGENT or TASK"));
     }
     let cursor = |text: &str| text.parse().ok().filter(|place: &ResourceRef| COMPARED.contains(&place.kind));
-    let after = after.map(|text| cursor(text).ok_or_else(|| Failure::invalid("`after` is not a cursor of a comparison")));
+    let after =
+        after.map(|text| cursor(text).ok_or_else(|| Failure::invalid("`after` is not a cursor of a comparison")));
     Ok(Extract { kind, account: account.map(Into::into), after: after.transpose()? })
 }
 
@@ -174,7 +185,7 @@ pub async fn stretch(inspector: &Inspector, extract: Extract, first: i32, repair
         found.complete = comparison.is_done() && !cut;
         let repairs = if repairing { inspector.repair(&step.orphans).await } else { Vec::new() };
         let mut repairs = repairs.iter();
-        found.nodes.extend(step.orphans.into_iter().map(|orphan| OrphanNode::of(orphan, repairs.next())));
+        found.nodes.extend(step.orphans.into_iter().map(|orphan| OrphanNode::of(&orphan, repairs.next())));
     }
     Ok(found)
 }

@@ -49,6 +49,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "this text is shown by `--help`")]
 struct Part {
     /// Only one kind of resource
     #[arg(long, value_enum)]

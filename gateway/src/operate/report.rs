@@ -22,7 +22,13 @@ impl Report {
     }
 
     /// What is not settled, and what comparisons have found.
-    pub(super) fn status(self, storage: &str, backlog: &Backlog, oldest: &[Intent], tallies: &[Tally]) -> io::Result<()> {
+    pub(super) fn status(
+        self,
+        storage: &str,
+        backlog: &Backlog,
+        oldest: &[Intent],
+        tallies: &[Tally],
+    ) -> io::Result<()> {
         let now = Utc::now();
         if self.json {
             let intents: Vec<_> = oldest.iter().map(intent).collect();
@@ -90,7 +96,8 @@ impl Report {
                 (Mode::Find | Mode::Repair, None) => remedy(found),
             };
             let (creator, account) = (text(found.creator.as_ref()), text(found.tenant.as_ref()));
-            let cells = [found.resource.to_string(), sort(found.direction).to_owned(), account, creator, time(found.since)];
+            let cells =
+                [found.resource.to_string(), sort(found.direction).to_owned(), account, creator, time(found.since)];
             writeln!(out, "{}{outcome}", columns(cells))?;
         }
         out.flush()
@@ -112,14 +119,20 @@ impl Report {
         writeln!(
             out,
             "\n{} rows and {} registrations compared in {:.1} s: {} rows without registration, {} registrations without row",
-            total.rows, total.registrations, total.took.as_secs_f64(), total.unregistered, total.left_behind
+            total.rows,
+            total.registrations,
+            total.took.as_secs_f64(),
+            total.unregistered,
+            total.left_behind
         )?;
         if total.waiting > 0 {
             writeln!(out, "{} more differ and are left alone: being made or ended, or too young", total.waiting)?;
         }
         let undecided = total.orphans() - total.repairable;
         match mode {
-            Mode::Repair => writeln!(out, "{} repaired, {} failed, {undecided} need a person", total.repaired, total.failed)?,
+            Mode::Repair => {
+                writeln!(out, "{} repaired, {} failed, {undecided} need a person", total.repaired, total.failed)?;
+            }
             Mode::Find | Mode::Pretend if total.orphans() > 0 => {
                 writeln!(out, "{} can be repaired (`reconcile`), {undecided} need a person", total.repairable)?;
             }
@@ -137,9 +150,14 @@ impl Report {
         let Explanation { resource, row, known, intents, finding } = explanation;
         let now = Utc::now();
         if self.json {
-            let holders: Vec<_> = holders.iter().map(|holder| json!({
-                "principal": holder.principal.to_string(), "role": holder.role.relation().as_str(),
-            })).collect();
+            let holders: Vec<_> = holders
+                .iter()
+                .map(|holder| {
+                    json!({
+                        "principal": holder.principal.to_string(), "role": holder.role.relation().as_str(),
+                    })
+                })
+                .collect();
             return line(&json!({
                 "resource": resource.to_string(),
                 "row": row.as_ref().map(|row| json!({
@@ -162,7 +180,10 @@ impl Report {
             Some(row) => writeln!(
                 out,
                 "  row           of account {}, made by {} at {}, on agents [{}]",
-                text(row.tenant.as_ref()), text(row.creator.as_ref()), time(row.made_at), row.agents.join(", ")
+                text(row.tenant.as_ref()),
+                text(row.creator.as_ref()),
+                time(row.made_at),
+                row.agents.join(", ")
             )?,
             None => writeln!(out, "  row           none")?,
         }
@@ -170,7 +191,10 @@ impl Report {
             Some(known) => writeln!(
                 out,
                 "  registration  of accounts [{}], on agents [{}], owned: {}, last changed {}",
-                known.tenants.join(", "), known.parents.join(", "), if known.owned { "yes" } else { "no" }, time(known.since)
+                known.tenants.join(", "),
+                known.parents.join(", "),
+                if known.owned { "yes" } else { "no" },
+                time(known.since)
             )?,
             None => writeln!(out, "  registration  none")?,
         }
@@ -184,7 +208,8 @@ impl Report {
             None if row.is_none() => "not there, on either side".to_owned(),
             None => "both sides agree".to_owned(),
             Some(finding) => {
-                let what = format!("{}; `reconcile` would {}", whole_sort(finding.orphan.direction), remedy(&finding.orphan));
+                let what =
+                    format!("{}; `reconcile` would {}", whole_sort(finding.orphan.direction), remedy(&finding.orphan));
                 finding.wait.map_or_else(|| what.clone(), |reason| format!("{what}, but waits: {}", wait(reason)))
             }
         };
@@ -241,7 +266,10 @@ const fn wait(wait: Wait) -> &'static str {
 fn remedy(orphan: &Orphan) -> String {
     match &orphan.remedy {
         Remedy::Register(edges) => {
-            let edges: Vec<_> = edges.iter().map(|edge| format!("{} {}:{}", edge.relation.as_str(), edge.subject_kind, edge.subject_id)).collect();
+            let edges: Vec<_> = edges
+                .iter()
+                .map(|edge| format!("{} {}:{}", edge.relation.as_str(), edge.subject_kind, edge.subject_id))
+                .collect();
             format!("register {}", edges.join(", "))
         }
         Remedy::Deregister => "remove its relationships".to_owned(),

@@ -65,7 +65,12 @@ impl Total {
 }
 
 /// Compares what `extract` says. Told to stop, or failing, it says where to go on.
-pub(super) async fn run(inspector: &Inspector, extract: Extract, mode: Mode, report: Report) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    inspector: &Inspector,
+    extract: Extract,
+    mode: Mode,
+    report: Report,
+) -> anyhow::Result<Outcome> {
     let (mut total, begun) = (Total { cursor: extract.after.clone(), ..Total::default() }, Instant::now());
     let progress = Progress::new(expected(inspector, &extract).await);
     report.begin(mode)?;
@@ -92,18 +97,20 @@ async fn work(
     total: &mut Total,
     progress: &Progress,
 ) -> anyhow::Result<bool> {
-    let mut stop = std::pin::pin!(told_to_stop()?);
+    let mut told = std::pin::pin!(told_to_stop()?);
     let mut comparison = inspector.compare(extract);
     while !comparison.is_done() {
         let step = tokio::select! {
             biased;
-            () = &mut stop => return Ok(true),
+            () = &mut told => return Ok(true),
             step = comparison.step() => step?,
         };
         total.add(&step);
         // A repair that has begun is ended.
         let repairs = if mode == Mode::Repair { inspector.repair(&step.orphans).await } else { Vec::new() };
-        repairs.iter().for_each(|repair| total.add_repair(repair));
+        for repair in &repairs {
+            total.add_repair(repair);
+        }
         progress.pause(|| report.orphans(mode, &step.orphans, &repairs))?;
         total.cursor = comparison.place().cloned();
         progress.at(total.rows, total.orphans());

@@ -32,7 +32,10 @@ async fn for_others_it_is_not_there_and_a_repair_is_forbidden() {
     for who in Who::ALL {
         for dry in [true, false] {
             let answer = world.ask(who, RECONCILE, json!({ "dry": dry })).await;
-            assert_eq!((&answer["data"], codes(&answer)), (&json!({ "reconcileDualWrite": null }), vec!["FORBIDDEN".into()]));
+            assert_eq!(
+                (&answer["data"], codes(&answer)),
+                (&json!({ "reconcileDualWrite": null }), vec!["FORBIDDEN".into()])
+            );
         }
         let answer = world.ask(who, "{ dualWrite { status { pending } } viewer { tenant } }", json!({})).await;
         assert_eq!((&answer["data"]["dualWrite"], codes(&answer)), (&Value::Null, vec!["NOT_FOUND".into()]), "{who:?}");
@@ -68,7 +71,9 @@ async fn an_operator_finds_orphans_a_stretch_at_a_time_and_repairs_them() {
     let task = orphans[0].trim_start_matches("task:");
     let seen = world.ask(Who::Owner, "query($id: ID!) { task(id: $id) { name } }", json!({ "id": task })).await;
     assert_eq!(seen["data"]["task"]["name"], json!("one"), "its creator owns it again");
-    let status = world.ask(Who::Operator, "{ dualWrite { status { tallies { direction resource repaired } } } }", json!({})).await;
+    let status = world
+        .ask(Who::Operator, "{ dualWrite { status { tallies { direction resource repaired } } } }", json!({}))
+        .await;
     let tallies = json!([{ "direction": "ROW", "resource": "TASK", "repaired": 2 }]);
     assert_eq!(status["data"]["dualWrite"]["status"]["tallies"], tallies);
 }
@@ -97,7 +102,7 @@ async fn what_is_asked_badly_is_refused_by_name() {
     for (arguments, named) in [
         ("after: \"nonsense\"", "`after`"),
         ("after: \"tenant:acme\"", "`after`"),
-        ("resource: TENANT", "`resource`"),
+        ("filter: { resource: TENANT }", "`resource`"),
         ("first: 0", "`first`"),
         ("first: 101", "`first`"),
     ] {

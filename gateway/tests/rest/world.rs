@@ -113,7 +113,11 @@ impl World {
         let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
             engine: engine.clone(),
-            inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store, Arc::new(engine.graph.clone())))),
+            inspector: Operated::new(Arc::new(Inspector::new(
+                dual_write.clone(),
+                store,
+                Arc::new(engine.graph.clone()),
+            ))),
             dual_write,
             resolver: Arc::new(tokens),
             stores,

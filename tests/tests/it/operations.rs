@@ -135,7 +135,12 @@ impl Operation {
     pub fn only_reads(&self) -> bool {
         matches!(
             self.needs,
-            Needs::List | Needs::Known | Needs::Operator(_) | Needs::Task("read") | Needs::Agent("read") | Needs::TaskAndAgent("read")
+            Needs::List
+                | Needs::Known
+                | Needs::Operator(_)
+                | Needs::Task("read")
+                | Needs::Agent("read")
+                | Needs::TaskAndAgent("read")
         )
     }
 }

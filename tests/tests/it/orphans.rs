@@ -132,7 +132,10 @@ async fn w11_what_is_being_made_or_ended_or_is_young_is_left_alone() {
     let status = &dual_write(&world.server, &["status"]).objects()[0];
     assert_eq!((&status["pending"], &status["oldest"][0]["resource"]), (&json!(1), &json!(format!("task:{busy}"))));
     let explained = &dual_write(&world.server, &["explain", &busy]).objects()[0];
-    assert_eq!((&explained["wait"], &explained["registration"]), (&json!("an intent on it is not settled"), &Value::Null));
+    assert_eq!(
+        (&explained["wait"], &explained["registration"]),
+        (&json!("an intent on it is not settled"), &Value::Null)
+    );
     assert_eq!(explained["row"]["creator"], json!(format!("user:{}", world.owner.id())));
     let explained = dual_write(&world.server, &["explain", &world.task().await]);
     assert_eq!((explained.code, &explained.objects()[0]["orphan"]), (Some(0), &Value::Null));
@@ -160,7 +163,8 @@ async fn w11_a_scan_that_is_interrupted_says_where_to_go_on() {
     sqlx::query("LOCK TABLE relationships IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
     let arguments = [&["dual-write", "orphans", "--json", "--after", orphans[2].as_str()][..], &AT_ONCE].concat();
     let scan = world.server.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let begun = Instant::now();
     while world.server.database().number(waiting).await == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the scan does not begin");
@@ -181,7 +185,13 @@ async fn w11_a_scan_that_is_interrupted_says_where_to_go_on() {
 async fn w11_people_get_a_table() {
     let (world, orphans) = world_with_orphans().await;
     let said = world.server.ask(&[&["dual-write", "orphans"][..], &AT_ONCE].concat());
-    for text in ["RESOURCE", &orphans[0], "remove its relationships", "creator columns are empty", "2 registrations without row"] {
+    for text in [
+        "RESOURCE",
+        &orphans[0],
+        "remove its relationships",
+        "creator columns are empty",
+        "2 registrations without row",
+    ] {
         assert!(said.out.contains(text), "no {text} in\n{}", said.out);
     }
     assert_eq!(said.err, "", "no bar where there is no terminal");

@@ -46,12 +46,8 @@ impl RegistrationScan for GraphEngine {
 
     async fn known(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
         let ids: Vec<_> = ids.iter().map(|id| storable(id)).collect();
-        let known = known!(
-            "max(created_at)",
-            "resource_id = ANY($2) GROUP BY resource_id",
-            kind.as_str(),
-            &ids as &[&str]
-        );
+        let known =
+            known!("max(created_at)", "resource_id = ANY($2) GROUP BY resource_id", kind.as_str(), &ids as &[&str]);
         Ok(known.fetch_all(&self.pool).await.map_err(unavailable)?.into_iter().map(Known::from).collect())
     }
 }

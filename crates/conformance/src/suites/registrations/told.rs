@@ -27,8 +27,9 @@ pub(super) async fn what_is_not_said_is_not_known(registry: &Registry) {
 
 pub(super) async fn all_that_is_said_is_told(registry: &Registry) {
     let task = registered(registry, Kind::Task, &id()).await;
-    let more = [("z", Kind::Tenant, Relation::Tenant), ("z", Kind::Agent, Relation::ParentAgent)]
-        .map(|(id, kind, relation)| Relationship::between(task.clone(), relation, &ResourceRef { kind, id: id.into() }));
+    let more = [("z", Kind::Tenant, Relation::Tenant), ("z", Kind::Agent, Relation::ParentAgent)].map(
+        |(id, kind, relation)| Relationship::between(task.clone(), relation, &ResourceRef { kind, id: id.into() }),
+    );
     registry.engine.grant(&more).await.unwrap();
     let told = known(registry, &task).await.unwrap();
     let sorted = |first: &str| [first, "z"].map(Arc::from).to_vec();

@@ -18,7 +18,7 @@ async fn opened(scanned: &Scanned, days: i64) -> Intent {
 pub(super) async fn intents_are_found_by_what_they_are_on(scanned: &Scanned) {
     let (intent, other) = (opened(scanned, 0).await, opened(scanned, 0).await);
     let ids = [intent.resource.id.clone(), fresh("nothing").into(), "\0".into()];
-    assert_eq!(scanned.rows.intents(Kind::Task, &ids).await.unwrap(), [intent.clone()]);
+    assert_eq!(scanned.rows.intents(Kind::Task, &ids).await.unwrap(), std::slice::from_ref(&intent));
     assert_eq!(scanned.rows.intents(Kind::Agent, &ids).await.unwrap(), []);
     for intent in [intent, other] {
         scanned.world.dual_write.ledger.settle(&intent.id).await.unwrap();
@@ -29,7 +29,7 @@ pub(super) async fn intents_are_found_by_what_they_are_on(scanned: &Scanned) {
 pub(super) async fn the_oldest_intents_come_first(scanned: &Scanned) {
     // Nobody else's are so old.
     let (second, first) = (opened(scanned, 90_000).await, opened(scanned, 90_001).await);
-    assert_eq!(scanned.rows.oldest_intents(1).await.unwrap(), [first.clone()]);
+    assert_eq!(scanned.rows.oldest_intents(1).await.unwrap(), std::slice::from_ref(&first));
     assert_eq!(scanned.rows.oldest_intents(2).await.unwrap(), [first.clone(), second.clone()]);
     for intent in [first, second] {
         scanned.world.dual_write.ledger.settle(&intent.id).await.unwrap();
