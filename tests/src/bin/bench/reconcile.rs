@@ -22,6 +22,12 @@ struct Run {
     summary: Value,
 }
 
+impl Run {
+    fn of(&self, what: &str) -> &Value {
+        self.summary.get(what).unwrap()
+    }
+}
+
 /// Runs the command to its end, and watches its memory.
 fn run(server: &Server, arguments: &[&str]) -> Run {
     let begun = Instant::now();
@@ -55,7 +61,7 @@ pub async fn measure() -> Vec<Bar> {
     println!("\ncomparing rows and relationships: `taskgate dual-write`");
     println!("  {:<34}{:>12}{:>10}{:>12}", "", "rows", "seconds", "peak MiB");
     let show = |name: &str, run: &Run| {
-        let rows = &run.summary["rows"];
+        let rows = run.of("rows");
         println!("  {name:<34}{rows:>12}{:>10.1}{:>12.1}", run.seconds, run.peak_mib);
     };
     let few = filled(FEW).await;
@@ -66,7 +72,7 @@ pub async fn measure() -> Vec<Bar> {
     let many = filled(MANY).await;
     let large = run(&many, &["orphans"]);
     show("orphans, none", &large);
-    assert_eq!(large.summary["unregistered_rows"], json!(0));
+    assert_eq!(large.of("unregistered_rows"), &json!(0));
     many.database()
         .run(&format!(
             "CREATE TABLE chosen AS SELECT id FROM tasks WHERE name LIKE 'made-%' LIMIT {ORPHANS};
@@ -78,10 +84,10 @@ pub async fn measure() -> Vec<Bar> {
         .await;
     let repair = run(&many, &["reconcile"]);
     show(&format!("reconcile, {ORPHANS} in each direction"), &repair);
-    assert_eq!(repair.summary["repaired"], json!(2 * ORPHANS), "{:#}", repair.summary);
+    assert_eq!(repair.of("repaired"), &json!(2 * ORPHANS), "{:#}", repair.summary);
     let after = run(&many, &["orphans"]);
     show("orphans, after that", &after);
-    assert_eq!((&after.summary["repairable"], &after.summary["complete"]), (&json!(0), &json!(true)));
+    assert_eq!((after.of("repairable"), after.of("complete")), (&json!(0), &json!(true)));
     many.database().clone().drop().await;
     let bar = |what: &str, measured, limit| Bar { what: what.to_owned(), measured, limit, at_least: false };
     vec![
