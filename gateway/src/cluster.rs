@@ -122,6 +122,12 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether there is a cluster in `data_dir`, running or not.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join("postgres/data/PG_VERSION").is_file()
+    }
+
     /// How to connect to the cluster of `data_dir` that a gateway has started, if one is running.
     #[must_use]
     pub fn running(data_dir: &Path) -> Option<PgConnectOptions> {

@@ -70,18 +70,23 @@ impl Storage {
         Self::open_with(config, Schema::Migrated).await
     }
 
-    /// Opens the storage that gateways are using, or have used, and changes nothing of its schema.
+    /// Opens the storage that gateways are using, or have used. Makes nothing, and changes nothing of its schema.
     pub async fn attach(config: &Config) -> anyhow::Result<Self> {
         let private = matches!(config.storage, StorageChoice::Auto | StorageChoice::Private) && !config.has_url();
         if let Some(options) = Cluster::running(&config.data_dir).filter(|_| private) {
             return Self::postgres(config, options, "postgres (private cluster)", None, Schema::Checked).await;
         }
-        let storage = Self::open_with(config, Schema::Checked).await?;
+        let kept = config.has_url() || (private && Cluster::exists(&config.data_dir));
         anyhow::ensure!(
-            storage.health.pool.is_some(),
-            "storage is `memory`: it is kept in the gateway's process, where no command reaches it; ask that gateway: `{{ dualWrite {{ … }} }}`"
+            kept || config.storage != StorageChoice::Memory,
+            "storage is `memory`: it is in the gateway's process, where no command reaches it, and nothing of it is kept; ask that gateway: `{{ dualWrite {{ … }} }}`"
         );
-        Ok(storage)
+        anyhow::ensure!(
+            kept,
+            "nothing is kept here: there is no private cluster in `{}`, and no `database_url` is set",
+            config.data_dir.display()
+        );
+        Self::open_with(config, Schema::Checked).await
     }
 
     async fn open_with(config: &Config, schema: Schema) -> anyhow::Result<Self> {

@@ -183,7 +183,7 @@ impl Instrument {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, fs, path::Path};
 
     #[test]
     fn names_are_unique_and_spelt_as_prometheus_wants_them() {
@@ -195,6 +195,43 @@ mod tests {
             assert_eq!(*unit == Unit::Seconds, name.ends_with("_seconds"), "{name}");
             assert!(help.ends_with('.'), "{name}");
         }
+    }
+
+    /// The names in a text that look like ours.
+    fn named(text: &str) -> impl Iterator<Item = &str> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.filter(|word| word.starts_with("task_fgac_") || word.starts_with("taskgate_"))
+    }
+
+    /// A runbook or a dashboard with a name that nobody counts shows nothing, and says nothing.
+    #[test]
+    fn every_metric_that_observability_names_is_in_the_registry() {
+        let known = |word: &str| {
+            INSTRUMENTS.iter().any(|instrument| match instrument.shape {
+                Shape::Histogram(_) => word
+                    .strip_prefix(instrument.name)
+                    .is_some_and(|suffix| ["", "_bucket", "_sum", "_count"].contains(&suffix)),
+                Shape::Counter | Shape::Gauge => word == instrument.name,
+            })
+        };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../observability");
+        let (mut folders, mut seen) = (vec![root], BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = fs::read_to_string(&path).unwrap();
+                // What agentex calls the same counter, spelt as StatsD does.
+                for word in named(&text.replace("task_fgac_dual_write.attempt", "")) {
+                    assert!(known(word), "{} names `{word}`", path.display());
+                    seen.insert(word.to_owned());
+                }
+            }
+        }
+        assert!(seen.len() >= INSTRUMENTS.len() - 1, "the runbook speaks of hardly any: {seen:?}");
     }
 
     /// A new kind of resource is counted, too.

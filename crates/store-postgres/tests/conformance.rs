@@ -34,10 +34,9 @@ async fn ledger() -> Arc<dyn Ledger> {
 async fn apart(what: &str, tables: &[&str]) -> PgPool {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let schema = format!("{what}_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    let mut make = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};");
-    for table in tables {
-        make += &format!("CREATE TABLE {schema}.{table} (LIKE {table} INCLUDING ALL);");
-    }
+    let mut make = vec![format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")];
+    make.extend(tables.iter().map(|table| format!("CREATE TABLE {schema}.{table} (LIKE {table} INCLUDING ALL)")));
+    let make = make.join(";");
     sqlx::raw_sql(AssertSqlSafe(make)).execute(&world::migrated().await).await.unwrap();
     server::pool(server::shared().options([("search_path", format!("{schema},public"))])).await
 }

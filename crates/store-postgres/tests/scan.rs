@@ -1,6 +1,5 @@
 //! Scanning rows of older systems: those without a status stand among the others, and those that are marked
 //! deleted are as if they were not.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/scratch.rs"]
 mod scratch;

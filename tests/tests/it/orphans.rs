@@ -221,6 +221,14 @@ async fn w11_what_cannot_be_done_is_said() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("storage is `memory`"), "{}", said.err);
 
+    // Nothing is made where nothing was.
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut command = Settings::default().with("TASKGATE_DATA_DIR", nowhere.path().to_str().unwrap()).command();
+    let output = command.args(["dual-write", "status"]).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && err.contains("there is no private cluster"), "{err}");
+    assert_eq!(std::fs::read_dir(nowhere.path()).unwrap().count(), 0);
+
     let world = World::new(Storage::Url).await;
     for (arguments, named) in [
         (&["orphans", "--after", "nonsense"][..], "--after"),
