@@ -41,6 +41,9 @@ enum Command {
     /// Bring the configured database's schema up to date, and exit.
     Migrate,
     /// See and repair what rows and relationships disagree on.
+    ///
+    /// Works on the configured storage, beside running gateways. Exits with 0 when nothing is wrong, or no longer; with 3 when
+    /// orphans were found, or are left; with 130 when it was interrupted, having said where to go on; with 1 when it failed.
     DualWrite(operate::DualWrite),
     /// Print the GraphQL schema.
     Sdl,

@@ -53,12 +53,19 @@ pub fn swept(swept: Option<&Swept>) {
     }
 }
 
-/// Says how many orphans have been found and repaired since the deployment was made.
+/// Says how many orphans have been found and repaired since the deployment was made, zeros included.
 pub fn tallies(tallies: &[Tally]) {
-    for Tally { kind, direction, found, repaired } in tallies {
-        let (direction, resource) = (direction.as_str(), kind.as_str());
-        counter!(ORPHANS_FOUND.name, "direction" => direction, "resource" => resource).absolute(*found);
-        counter!(ORPHANS_REPAIRED.name, "direction" => direction, "resource" => resource).absolute(*repaired);
+    for (instrument, count) in
+        [(ORPHANS_FOUND, (|tally| tally.found) as fn(&Tally) -> u64), (ORPHANS_REPAIRED, |tally| tally.repaired)]
+    {
+        for labels in instrument.series() {
+            let is_of = |tally: &&Tally| {
+                let words = [tally.direction.as_str(), tally.kind.as_str()];
+                labels.iter().all(|label| words.contains(&label.value()))
+            };
+            let count = tallies.iter().find(is_of).map_or(0, count);
+            counter!(instrument.name, labels).absolute(count);
+        }
     }
 }
 
@@ -127,6 +134,17 @@ mod tests {
             }
         }
         assert_eq!(seen, INSTRUMENTS.iter().map(|instrument| instrument.name).collect(), "every one is counted");
+    }
+
+    #[test]
+    fn what_is_shared_is_shown_when_it_is_known_zeros_included() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, announce);
+        assert!(!handle.render().contains("orphans_found_total{"), "nobody knows yet");
+        metrics::with_local_recorder(&recorder, || tallies(&[]));
+        let zero = r#"task_fgac_dual_write_orphans_found_total{direction="registration",resource="agent"} 0"#;
+        assert!(handle.render().contains(zero), "{}", handle.render());
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct Instrument {
     pub labels: &'static [Label],
     /// What it means.
     pub help: &'static str,
+    /// Whether it is about the whole deployment, so that every gateway tells the same: from what is stored, once
+    /// that is known.
+    pub shared: bool,
 }
 
 const OP: Label = Label { name: "op", values: &["register", "deregister"] };
@@ -49,11 +52,15 @@ const DIRECTION: Label =
 const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 const fn counter(name: &'static str, labels: &'static [Label], help: &'static str) -> Instrument {
-    Instrument { name, shape: Shape::Counter, unit: Unit::Count, labels, help }
+    Instrument { name, shape: Shape::Counter, unit: Unit::Count, labels, help, shared: false }
 }
 
-const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Instrument {
-    Instrument { name, shape: Shape::Gauge, unit, labels: &[], help }
+const fn shared_counter(name: &'static str, labels: &'static [Label], help: &'static str) -> Instrument {
+    Instrument { shared: true, ..counter(name, labels, help) }
+}
+
+const fn shared_gauge(name: &'static str, unit: Unit, help: &'static str) -> Instrument {
+    Instrument { name, shape: Shape::Gauge, unit, labels: &[], help, shared: true }
 }
 
 /// Writes to the authorization engine that began; retries are attempts too.
@@ -93,15 +100,16 @@ pub const DURATION: Instrument = Instrument {
     unit: Unit::Seconds,
     labels: &[OP, RESOURCE, Label { name: "outcome", values: &["done", "failed"] }],
     help: "How long making or ending a thing took on both sides, retries and undoing included.",
+    shared: false,
 };
 /// Intents that are not settled.
-pub const INTENTS_PENDING: Instrument = gauge(
+pub const INTENTS_PENDING: Instrument = shared_gauge(
     "task_fgac_dual_write_intents_pending",
     Unit::Count,
     "Dual writes that have begun and are not settled, in the whole deployment. Every gateway says the same: take the maximum.",
 );
 /// The age of the oldest of them.
-pub const OLDEST_INTENT_AGE: Instrument = gauge(
+pub const OLDEST_INTENT_AGE: Instrument = shared_gauge(
     "task_fgac_dual_write_oldest_intent_age_seconds",
     Unit::Seconds,
     "How long ago the oldest dual write that is not settled began; 0 when all are. Every gateway says the same.",
@@ -119,13 +127,13 @@ pub const SWEPT_INTENTS: Instrument = counter(
     "Overdue intents that the reconciler settled, undid for now, or had to leave.",
 );
 /// Orphans that comparisons have found.
-pub const ORPHANS_FOUND: Instrument = counter(
+pub const ORPHANS_FOUND: Instrument = shared_counter(
     "task_fgac_dual_write_orphans_found_total",
     &[DIRECTION, RESOURCE],
     "Orphans that comparisons have found: rows without registration, registrations without row. Found twice counts twice. Every gateway says the same.",
 );
 /// Orphans that were repaired.
-pub const ORPHANS_REPAIRED: Instrument = counter(
+pub const ORPHANS_REPAIRED: Instrument = shared_counter(
     "task_fgac_dual_write_orphans_repaired_total",
     &[DIRECTION, RESOURCE],
     "Orphans that were repaired. Every gateway says the same.",
@@ -147,15 +155,16 @@ pub const INSTRUMENTS: &[Instrument] = &[
     ORPHANS_REPAIRED,
 ];
 
-/// Tells the recorder of every instrument, and starts every counter at zero, so that a first failure is a
-/// rise and not the birth of a series.
+/// Tells the recorder of every instrument, and starts this gateway's own counters at zero, so that a first
+/// failure is a rise and not the birth of a series. One that is shared is not: it would fall to zero and rise
+/// again whenever a gateway starts.
 pub fn announce() {
     for instrument in INSTRUMENTS {
         let Instrument { name, unit, help, .. } = *instrument;
         match instrument.shape {
             Shape::Counter => {
                 metrics::describe_counter!(name, unit, help);
-                for labels in instrument.series() {
+                for labels in instrument.series().into_iter().filter(|_| !instrument.shared) {
                     metrics::counter!(name, labels).increment(0);
                 }
             }

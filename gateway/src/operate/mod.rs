@@ -14,10 +14,7 @@ use dual_write::{COMPARED, Extract};
 use report::Report;
 use std::{process::ExitCode, sync::Arc};
 
-/// Compares rows with the relationships in the authorization engine, and repairs what is wrong.
-///
-/// Exits with 0 when nothing is wrong, or no longer; with 3 when orphans were found, or are left; with 130 when it
-/// was interrupted, saying where to go on; with 1 when it failed.
+/// The arguments of `taskgate dual-write`.
 #[derive(Args)]
 pub struct DualWrite {
     #[command(subcommand)]

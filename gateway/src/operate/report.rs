@@ -13,7 +13,7 @@ pub(super) struct Report {
     json: bool,
 }
 
-/// How many orphans look like which.
+/// What is said of every orphan.
 const HEAD: [&str; 5] = ["RESOURCE", "IS A", "ACCOUNT", "CREATOR", "SINCE"];
 
 impl Report {
