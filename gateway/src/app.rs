@@ -1,6 +1,7 @@
 //! What every request handler can reach. Built once, cheap to clone.
 
 use agents::AgentStore;
+use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
@@ -16,6 +17,8 @@ use trackers::TrackerStore;
 pub struct Stores {
     /// Agents.
     pub agents: Arc<dyn AgentStore>,
+    /// API keys.
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Tasks.
     pub tasks: Arc<dyn TaskStore>,
     /// Trackers.
@@ -58,6 +61,8 @@ pub struct Parts {
     pub inspector: Operated<Arc<Inspector>>,
     /// Who tells callers apart.
     pub resolver: Arc<dyn Resolver>,
+    /// What turns API keys into what is kept of them.
+    pub sealer: Sealer,
     /// Where rows are kept.
     pub stores: Stores,
     /// What callers are told who may see a thing but not do this to it.

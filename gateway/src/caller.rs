@@ -10,11 +10,12 @@ use std::sync::Arc;
 /// The gate of whoever sent the request. A handler that takes it cannot be reached without a credential.
 pub struct Caller(pub Gate);
 
-/// The header that decides alone when it is there: agentex SDKs send a placeholder bearer beside it.
-const API_KEY: &str = "x-api-key";
+/// The headers of which the first that is there decides alone: agentex SDKs send an agent's key in the one, and
+/// a placeholder bearer beside the other.
+const API_KEYS: [&str; 2] = ["x-agent-api-key", "x-api-key"];
 
 fn credential(headers: &HeaderMap) -> Option<Credential> {
-    if let Some(key) = headers.get(API_KEY) {
+    if let Some(key) = API_KEYS.into_iter().find_map(|name| headers.get(name)) {
         return key.to_str().ok().map(Credential::token);
     }
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

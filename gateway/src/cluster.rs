@@ -24,8 +24,9 @@ const ELSEWHERE: &str = "/var/lib/taskgate";
 const NAME: &str = "taskgate";
 
 /// Starts the server named by its arguments, and stops it when standard input ends: when the gateway
-/// lets go of the other end, by will or by death.
-const SUPERVISE: &str = r#""$@" & server=$!; read -r _; kill -INT "$server"; wait "$server""#;
+/// lets go of the other end, by will or by death. A signal meant for the gateway, which may reach this too,
+/// does not part it from its server.
+const SUPERVISE: &str = r#"trap "" HUP INT TERM; "$@" & server=$!; read -r _; kill -INT "$server"; wait "$server""#;
 
 /// A running cluster.
 pub struct Cluster {

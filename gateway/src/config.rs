@@ -2,6 +2,7 @@
 //! A key that does not exist, or a value of the wrong form, stops the start and is named.
 
 use crate::Limits;
+use api_keys::Sealer;
 use authz::{DenialPolicy, Id, Principal};
 use figment::{
     Figment,
@@ -205,6 +206,9 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// Who may call.
     pub tokens: Vec<Token>,
+    /// What is mixed into all that is kept of API keys, the same at every gateway. With another one, no key is
+    /// known any more.
+    pub api_key_secret: Option<SecretString>,
     /// How the database is used.
     pub database: Database,
     /// Bounds on requests.
@@ -233,6 +237,7 @@ impl Default for Config {
             introspection: true,
             request_timeout_ms: 30_000,
             tokens: Vec::new(),
+            api_key_secret: None,
             database: Database::default(),
             limits: Limits::default(),
             dual_write: DualWrite::default(),
@@ -290,6 +295,12 @@ impl Config {
         Duration::from_millis(self.request_timeout_ms)
     }
 
+    /// What turns API keys into what is kept of them.
+    #[must_use]
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(self.api_key_secret.as_ref().map_or("", ExposeSecret::expose_secret).as_bytes())
+    }
+
     /// What must hold to serve, and not to migrate: that somebody can call, and nobody finds the demo's
     /// tokens by accident.
     pub fn check_callers(&self) -> anyhow::Result<()> {
@@ -311,6 +322,10 @@ impl Config {
             "configuration key `storage` is `url`, and `database_url` is not set"
         );
         anyhow::ensure!(self.database.max_connections > 0, "configuration key `database.max_connections` is 0");
+        anyhow::ensure!(
+            self.api_key_secret.as_ref().is_none_or(|secret| secret.expose_secret().len() >= 32),
+            "configuration key `api_key_secret`: a secret has at least 32 bytes"
+        );
         self.dual_write.check()?;
         for token in &self.tokens {
             token.context()?;
@@ -351,6 +366,7 @@ mod tests {
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),
+            ("api_key_secret = 'short'", "api_key_secret"),
             ("[[tokens]]\ntoken = 'short'\nprincipal = 'user:alice'\ntenant = 't'", "tokens.token"),
         ] {
             let error = load(toml).unwrap_err();
@@ -369,7 +385,8 @@ mod tests {
 
     #[test]
     fn secrets_do_not_print() {
-        let config = load("database_url = 'postgres://u:hunter2@h/d'\ndemo = true").unwrap();
+        let secrets = "database_url = 'postgres://u:hunter2@h/d'\napi_key_secret = 'hunter2-hunter2-hunter2-hunter2-'";
+        let config = load(&format!("{secrets}\ndemo = true")).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -124,6 +124,7 @@ impl Stage {
             inspector: Operated::new(Arc::clone(inspector)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
+            sealer: config.sealer(),
             stores: stores.clone(),
             denials: config.denials.into(),
             limits: config.limits,

@@ -281,6 +281,18 @@ impl From<agents::StoreError> for Failure {
     }
 }
 
+impl From<api_keys::StoreError> for Failure {
+    fn from(error: api_keys::StoreError) -> Self {
+        use api_keys::StoreError as E;
+        match error {
+            E::NameTaken { .. } | E::KeyTaken => Self::AlreadyExists(error.to_string()),
+            E::NoSuchAgent => Self::Precondition(error.to_string()),
+            E::Unstorable => Self::Invalid(error.to_string()),
+            E::Superseded | E::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
 impl From<trackers::StoreError> for Failure {
     fn from(error: trackers::StoreError) -> Self {
         use trackers::StoreError as E;

@@ -4,6 +4,7 @@
 //! [`authz::Gate`] for a permit, spends it at a store, and renders what comes back. What can go wrong
 //! is one table, [`Failure`], for both edges.
 
+pub mod agent_keys;
 pub mod app;
 pub mod caller;
 pub mod cluster;

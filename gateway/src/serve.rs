@@ -2,6 +2,7 @@
 
 use crate::{
     App, Failure, Parts,
+    agent_keys::AgentKeys,
     config::Config,
     demo::Demo,
     graphql, health,
@@ -18,7 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{Operated, TokenTable};
+use identity::{InTurn, Operated, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -51,11 +52,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     } else {
         None
     };
+    // A configured token is known without asking the database.
+    let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine),
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
-        resolver: Arc::new(table),
+        resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
+        sealer: config.sealer(),
         stores: storage.stores.clone(),
         denials: config.denials.into(),
         limits: config.limits,

@@ -121,6 +121,7 @@ impl Storage {
         let store = Arc::new(MemoryStore::new());
         let stores = Stores {
             agents: store.clone(),
+            api_keys: store.clone(),
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
@@ -158,6 +159,7 @@ impl Storage {
         let store = Arc::new(PgStore::new(pool.clone()));
         let stores = Stores {
             agents: store.clone(),
+            api_keys: store.clone(),
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),

@@ -4,6 +4,10 @@
 pub const CREATE_TASK: &str = "mutation($input: CreateTaskInput!) { createTask(input: $input) { id name status } }";
 /// Makes an agent.
 pub const CREATE_AGENT: &str = "mutation($input: CreateAgentInput!) { createAgent(input: $input) { id name } }";
+/// Makes an API key.
+pub const CREATE_API_KEY: &str = "mutation($input: CreateApiKeyInput!) {
+    createApiKey(input: $input) { secret apiKey { id name type prefix agentId } }
+}";
 /// Lets somebody see or edit a task.
 pub const SHARE_TASK: &str = "mutation($id: ID!, $principal: String!, $role: SharedRole!) {
     shareTask(id: $id, principal: $principal, role: $role) { id }

@@ -35,6 +35,14 @@ pub struct Things {
     pub agent: String,
     /// The agent's name.
     pub agent_name: String,
+    /// An agent of the owner's that nobody else knows of.
+    pub own_agent: String,
+    /// Its name.
+    pub own_agent_name: String,
+    /// An API key of the agent that the task runs on, made by the owner.
+    pub key: String,
+    /// The key's name.
+    pub key_name: String,
 }
 
 /// A word that nothing is called, as long as an id.
@@ -57,12 +65,16 @@ impl Things {
             state: nobody(),
             agent: nobody(),
             agent_name: nobody(),
+            own_agent: nobody(),
+            own_agent_name: nobody(),
+            key: nobody(),
+            key_name: nobody(),
         }
     }
 
     /// Everything in here that an answer could repeat, with what it is called.
     #[must_use]
-    pub fn spellings(&self) -> [(&'static str, &str); 9] {
+    pub fn spellings(&self) -> [(&'static str, &str); 13] {
         [
             ("TASK", &self.task),
             ("NAME", &self.name),
@@ -73,6 +85,10 @@ impl Things {
             ("STATE", &self.state),
             ("AGENT", &self.agent),
             ("AGENT-NAME", &self.agent_name),
+            ("OWN-AGENT", &self.own_agent),
+            ("OWN-AGENT-NAME", &self.own_agent_name),
+            ("KEY", &self.key),
+            ("KEY-NAME", &self.key_name),
         ]
     }
 }
@@ -120,6 +136,27 @@ impl World {
         task
     }
 
+    /// A new agent of the owner's that nobody else knows of. Its id.
+    pub async fn agent_named(&self, name: &str) -> String {
+        let input = json!({ "name": name, "description": "nobody else's", "acpType": "ASYNC" });
+        let made = self.owner.gql(documents::CREATE_AGENT, json!({ "input": input })).await.data();
+        made["createAgent"]["id"].as_str().expect("an agent has an id").to_owned()
+    }
+
+    /// A new API key of an agent of the owner's, with the key itself in it.
+    pub async fn api_key(&self, agent: &str, name: &str) -> Value {
+        let body = json!({ "agent_id": agent, "name": name });
+        self.owner.post("/agent_api_keys", body).await.expect(200)
+    }
+
+    /// Whoever holds an API key.
+    #[must_use]
+    pub fn holder(&self, key: &Value) -> As {
+        let token = key["api_key"].as_str().expect("a new key is told");
+        let principal = format!("agent:{}", key["agent_id"].as_str().expect("a key is an agent's"));
+        As::new("holder", &self.server.demo.url(), Some(token.to_owned()), Some(principal))
+    }
+
     /// The tracker of a task.
     pub async fn tracker(&self, task: &str) -> String {
         let trackers = self.owner.get(&format!("/tracker?task_id={task}")).await.expect(200);
@@ -152,10 +189,13 @@ impl World {
             "checkpoint": { "threadId": made["id"], "checkpointId": nobody(), "checkpoint": { "channel_versions": {} } },
         });
         let (message, state) = (message(&made["id"]), state(&made["id"], &self.agent));
-        let (furnished, message, state) = tokio::join!(
+        let (own_agent_name, key_name) = (nobody(), nobody());
+        let (furnished, message, state, own_agent, key) = tokio::join!(
             self.owner.gql(documents::FURNISH_TASK, variables),
             self.owner.post("/messages", message),
             self.owner.post("/states", state),
+            self.agent_named(&own_agent_name),
+            self.api_key(&self.agent, &key_name),
         );
         let (furnished, message, state) = (furnished.data(), message.expect(200), state.expect(200));
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {made} {furnished}")).to_owned();
@@ -169,6 +209,10 @@ impl World {
             state: text(&state["id"]),
             agent: self.agent.clone(),
             agent_name: text(&made["agents"][0]["name"]),
+            own_agent,
+            own_agent_name,
+            key: text(&key["id"]),
+            key_name,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Agents: what runs tasks.
 
 use authz::{
-    After, Guarded, Id, Page, Permit, Principal, Registered, Scope, SortKey, Tenant, Window,
-    action::{Create, Read, Update},
+    After, Ending, Gone, Guarded, Id, Page, Permit, Principal, Registered, Scope, SortKey, Tenant, Window,
+    action::{Create, Delete, Read, Update},
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -129,6 +129,15 @@ pub fn valid_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
+/// An agent that was ended.
+#[derive(Clone)]
+pub struct Deleted {
+    /// The agent as it last was.
+    pub agent: Agent,
+    /// Its API keys, which went with it.
+    pub keys: Vec<Gone>,
+}
+
 /// What a list of agents is sorted by; the id breaks ties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
@@ -218,6 +227,15 @@ pub trait AgentStore: Send + Sync {
         new: NewAgent,
         registered: Registered,
     ) -> Result<Agent, StoreError>;
+
+    /// Ends an agent, and its API keys with it, and opens the intent of its `ending` and of each key's, in one
+    /// commit. Its name is free from then on. Its tasks are others' and stay, with all they own: they can be
+    /// read, changed and ended, and none can be made. `None`, and no intent, when there is no such agent.
+    async fn delete(
+        &self,
+        permit: &Permit<authz::Agent, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<Deleted>, StoreError>;
 
     /// The ids of the agents that work on each permitted task. One round trip.
     async fn of_tasks(

@@ -10,7 +10,7 @@ mod postgres;
 pub use memory::MemoryGraph;
 pub use postgres::GraphEngine;
 
-use authz::{Check, Decision, Kind, Relation, schema};
+use authz::{ActionSet, Check, Decision, Kind, Relation, schema};
 use enumset::EnumSet;
 
 /// How a principal stands to a resource.
@@ -21,12 +21,17 @@ struct Standing {
     /// Whether the principal belongs to the resource's tenant. Need not be known when nothing that
     /// was asked about depends on it.
     inside: bool,
+    /// What the principal may do to the resource's parent agent. Need not be known either, when nothing that
+    /// was asked about depends on it.
+    of_parent: ActionSet,
 }
 
 impl Standing {
     /// What this standing answers to `check`.
     fn decide(self, check: &Check) -> Decision {
-        Decision { allowed: schema::allowed(check.resource.kind, self.held, self.inside) & check.actions }
+        let kind = check.resource.kind;
+        let allowed = schema::allowed(kind, self.held, self.inside) | schema::inherited(kind, self.of_parent);
+        Decision { allowed: allowed & check.actions }
     }
 }
 
@@ -34,4 +39,10 @@ impl Standing {
 fn is_gated(check: &Check) -> bool {
     let gated = |kind: Kind, action| schema::rule(kind, action).is_some_and(|rule| !rule.gated.is_empty());
     check.actions.iter().any(|action| gated(check.resource.kind, action))
+}
+
+/// What an answer to `check` depends on being allowed to do to the resource's parent agent.
+fn asked_of_parent(check: &Check) -> ActionSet {
+    let inherited = |action| schema::rule(check.resource.kind, action)?.inherited;
+    check.actions.iter().filter_map(inherited).collect()
 }

@@ -1,9 +1,9 @@
 //! The graph in memory: for a deployment that keeps nothing, and for tests.
 
-use crate::{Standing, is_gated};
+use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Known, Principal, PrincipalKind,
+    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Known, Principal, PrincipalKind,
     Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
     schema::{self, INSIDE},
 };
@@ -63,19 +63,33 @@ impl Edges {
     }
 
     fn is_inside(&self, subject: &Subject, resource: &ResourceRef) -> bool {
-        let Some(subjects) = self.0.get(resource) else { return false };
-        let is_home = |home: &Subject, held: &EnumSet<Relation>| {
-            held.contains(Relation::Tenant) && *home.kind == *Kind::Tenant.as_str()
-        };
-        let homes = subjects.iter().filter(|(home, held)| is_home(home, held));
-        let mut tenants = homes.map(|(home, _)| ResourceRef { kind: Kind::Tenant, id: Arc::clone(&home.id) });
+        let mut tenants = self.related(resource, Relation::Tenant, Kind::Tenant);
         tenants.any(|tenant| INSIDE.iter().any(|relation| self.held(subject, &tenant).contains(*relation)))
+    }
+
+    /// The resources of `kind` that are `relation` of `resource`.
+    fn related(&self, resource: &ResourceRef, relation: Relation, kind: Kind) -> impl Iterator<Item = ResourceRef> {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        let related =
+            subjects.filter(move |(subject, held)| held.contains(relation) && *subject.kind == *kind.as_str());
+        related.map(move |(subject, _)| ResourceRef { kind, id: Arc::clone(&subject.id) })
+    }
+
+    /// What of `actions` the subject may do to one of the resource's parent agents.
+    fn of_parent(&self, subject: &Subject, resource: &ResourceRef, actions: ActionSet) -> ActionSet {
+        if actions.is_empty() {
+            return actions;
+        }
+        let parents = self.related(resource, Relation::ParentAgent, Kind::Agent);
+        let allowed = parents.map(|parent| self.decide(subject, &Check { resource: parent, actions }).allowed);
+        allowed.fold(ActionSet::empty(), |all, allowed| all | allowed)
     }
 
     fn decide(&self, subject: &Subject, check: &Check) -> Decision {
         let held = self.held(subject, &check.resource);
         let inside = !held.is_empty() && is_gated(check) && self.is_inside(subject, &check.resource);
-        Standing { held, inside }.decide(check)
+        let of_parent = self.of_parent(subject, &check.resource, asked_of_parent(check));
+        Standing { held, inside, of_parent }.decide(check)
     }
 
     fn holders(&self, resource: &ResourceRef) -> Vec<Holder> {

@@ -21,7 +21,7 @@ pub enum Action {
     Delete,
     /// Let others see or edit it, and see who may.
     Share,
-    /// Bring a child into being. Only tenants have it: agents are created in a tenant.
+    /// Bring a child into being. Tenant: agents. Agent: API keys. A task needs [`Action::Execute`] on its agent.
     Create,
 }
 

@@ -4,7 +4,7 @@ use crate::{
     action::{Action, ActionSet},
     principal::Principal,
     resource::{Kind, ResourceRef},
-    schema::{Relation, Role},
+    schema::{self, Relation, Role},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -47,6 +47,23 @@ pub struct Beside {
     pub free: Vec<Relation>,
     /// Any of these is enough for a member of the resource's tenant.
     pub gated: Vec<Relation>,
+    /// What is enough when it is held of the resource's parent agent.
+    pub parent: Option<Box<Self>>,
+}
+
+impl Beside {
+    /// What to join with to find what `principal` may do `action` to; none when there is no such permission.
+    #[must_use]
+    pub fn to_find(principal: &Principal, kind: Kind, action: Action) -> Option<Self> {
+        let by = |rule: &schema::Rule, parent| Self {
+            principal: principal.clone(),
+            free: rule.free.to_vec(),
+            gated: rule.gated.to_vec(),
+            parent,
+        };
+        let parent = schema::parent_rule(kind, action).map(|rule| Box::new(by(rule, None)));
+        Some(by(schema::rule(kind, action)?, parent))
+    }
 }
 
 /// One edge of the authorization graph: `subject` is `relation` of `resource`.
@@ -85,7 +102,7 @@ pub struct Registration {
     pub owner: Principal,
     /// The tenant it lives in.
     pub tenant: Arc<str>,
-    /// The agent it runs on, for a task.
+    /// The agent it runs on, for a task; the agent it is for, for an API key.
     pub parent: Option<ResourceRef>,
 }
 

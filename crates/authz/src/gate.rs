@@ -6,7 +6,7 @@ use crate::{
     engine::{Authorizer, Check, EngineError, Extent, Holder, Registration, Relationship},
     permit::{Grants, Permit, Scope, Target},
     principal::Principal,
-    resource::{Agent, Allows, Id, Resource, ResourceRef, Task, Tenant},
+    resource::{Agent, Allows, ApiKey, Id, Resource, ResourceRef, Task, Tenant},
     schema::Role,
 };
 use std::sync::Arc;
@@ -101,6 +101,12 @@ impl Gate {
     pub fn registration_of_agent(&self, tenant: &Permit<Tenant, Create>, agent: &Id<Agent>) -> Registration {
         debug_assert_eq!(tenant.id(), &self.tenant);
         self.registration(ResourceRef::of(agent), None)
+    }
+
+    /// What is to be registered of a new API key of the agent it is for: the caller owns it.
+    #[must_use]
+    pub fn registration_of_api_key(&self, agent: &Permit<Agent, Create>, key: &Id<ApiKey>) -> Registration {
+        self.registration(ResourceRef::of(key), Some(ResourceRef::of(agent.id())))
     }
 
     fn registration(&self, resource: ResourceRef, parent: Option<ResourceRef>) -> Registration {

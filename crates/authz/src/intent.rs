@@ -1,6 +1,7 @@
 //! What ties a row to its relationships while the two are written, since no transaction spans both: the
 //! notes that a store keeps in the same commit as the row. Who writes and settles them is the dual write.
 
+use crate::resource::ResourceRef;
 use chrono::{DateTime, Utc};
 use std::fmt;
 
@@ -61,4 +62,23 @@ pub struct Ending {
     /// A registration of what was made later than this may have timed out and may yet apply, so its
     /// relationships are made to go twice.
     pub settled_before: DateTime<Utc>,
+}
+
+impl Ending {
+    /// The ending of something that goes together with what this is the ending of, such as an API key with
+    /// its agent. Everybody who works it out finds the same intent.
+    #[must_use]
+    pub fn of_part(&self, part: &ResourceRef) -> Self {
+        Self { intent: IntentId(format!("{}/{part}", self.intent)), ..self.clone() }
+    }
+}
+
+/// Something that a store removed together with what it was told to remove, so that its relationships are to
+/// go as well. Its intent is that of [`Ending::of_part`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// What it was.
+    pub resource: ResourceRef,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
 }

@@ -18,11 +18,13 @@ pub enum Kind {
     Agent,
     /// A unit of work, and all that hangs on it.
     Task,
+    /// A credential of an agent's runtime.
+    ApiKey,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: &'static [Self] = &[Self::Tenant, Self::Agent, Self::Task];
+    pub const ALL: &'static [Self] = &[Self::Tenant, Self::Agent, Self::Task, Self::ApiKey];
 
     /// The word on wires and in `schema.zed`.
     #[must_use]
@@ -31,6 +33,7 @@ impl Kind {
             Self::Tenant => "tenant",
             Self::Agent => "agent",
             Self::Task => "task",
+            Self::ApiKey => "api_key",
         }
     }
 }
@@ -66,9 +69,11 @@ resources! {
     /// Marks a tenant.
     Tenant: Read, Create;
     /// Marks an agent.
-    Agent: Read, Update, Execute, Delete, Share;
+    Agent: Read, Update, Execute, Create, Delete, Share;
     /// Marks a task.
     Task: Read, Update, Execute, Cancel, Delete, Share;
+    /// Marks an API key.
+    ApiKey: Read, Delete;
 }
 
 /// The id of one resource of kind `R`. Opaque text; cheap to clone.

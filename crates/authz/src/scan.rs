@@ -15,7 +15,7 @@ pub struct Known {
     pub runtime: bool,
     /// The tenants it is said to live in, sorted. One, when all is well.
     pub tenants: Vec<Arc<str>>,
-    /// The agents it is said to run on, sorted. One, for a task, when all is well.
+    /// The agents it is said to run on, or to be for, sorted. One, for a task or an API key, when all is well.
     pub parents: Vec<Arc<str>>,
     /// When the last was said of it. `None` when the engine does not know, and in pages.
     pub since: Option<DateTime<Utc>>,

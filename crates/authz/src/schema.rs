@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 pub enum Relation {
     /// The tenant a resource lives in.
     Tenant,
-    /// The agent a task runs on.
+    /// The agent a task runs on, or an API key is for.
     ParentAgent,
     /// The agent itself, so that its own credential may run it.
     Runtime,
@@ -95,6 +95,8 @@ pub struct Rule {
     pub free: &'static [Relation],
     /// Any of these is enough inside the resource's tenant.
     pub gated: &'static [Relation],
+    /// Whoever may do this to the resource's parent agent may, too.
+    pub inherited: Option<Action>,
 }
 
 /// A principal is inside a tenant when it has any of these relations to it.
@@ -106,10 +108,13 @@ const ANYBODY: &[PrincipalKind] = &[PrincipalKind::User, PrincipalKind::ServiceA
 /// Every permission there is.
 pub const RULES: &[Rule] = {
     use Action::{Cancel, Create, Delete, Execute, Read, Share, Update};
-    use Kind::{Agent, Task, Tenant};
+    use Kind::{Agent, ApiKey, Task, Tenant};
     use Relation::{Admin, Editor, Member, Owner, ParentAgent, Runtime, Viewer};
     const fn rule(kind: Kind, action: Action, free: &'static [Relation], gated: &'static [Relation]) -> Rule {
-        Rule { kind, action, free, gated }
+        Rule { kind, action, free, gated, inherited: None }
+    }
+    const fn or_parent(rule: Rule, action: Action) -> Rule {
+        Rule { inherited: Some(action), ..rule }
     }
     &[
         rule(Tenant, Read, &[Member, Admin], &[]),
@@ -117,6 +122,8 @@ pub const RULES: &[Rule] = {
         rule(Agent, Read, &[Viewer, Editor, Owner, Runtime], &[]),
         rule(Agent, Update, &[Runtime], &[Editor, Owner]),
         rule(Agent, Execute, &[Runtime], &[Editor, Owner]),
+        // Making keys. Not for the runtime: a stolen key would make another, and outlive its own end.
+        rule(Agent, Create, &[], &[Editor, Owner]),
         rule(Agent, Delete, &[], &[Owner]),
         rule(Agent, Share, &[], &[Owner]),
         rule(Task, Read, &[Viewer, Editor, Owner, ParentAgent], &[]),
@@ -125,6 +132,8 @@ pub const RULES: &[Rule] = {
         rule(Task, Cancel, &[], &[Owner]),
         rule(Task, Delete, &[], &[Owner]),
         rule(Task, Share, &[], &[Owner]),
+        or_parent(rule(ApiKey, Read, &[Owner], &[]), Update),
+        or_parent(rule(ApiKey, Delete, &[], &[Owner]), Create),
     ]
 };
 
@@ -154,6 +163,10 @@ const RELATIONS: &[(Kind, &[Subjects])] = &[
             (Relation::Viewer, ANYBODY),
         ],
     ),
+    (
+        Kind::ApiKey,
+        &[(Relation::Tenant, &[]), (Relation::ParentAgent, &[PrincipalKind::Agent]), (Relation::Owner, PEOPLE)],
+    ),
 ];
 
 /// The rule for an action on a kind, if that permission exists.
@@ -163,7 +176,7 @@ pub fn rule(kind: Kind, action: Action) -> Option<&'static Rule> {
 }
 
 /// What may be done to a resource by someone who holds `held` relations to it and is or is not
-/// `inside` its tenant.
+/// `inside` its tenant. What they may do by way of its parent is [`inherited`].
 #[must_use]
 pub fn allowed(kind: Kind, held: EnumSet<Relation>, inside: bool) -> ActionSet {
     let any = |relations: &[Relation]| relations.iter().any(|relation| held.contains(*relation));
@@ -172,6 +185,19 @@ pub fn allowed(kind: Kind, held: EnumSet<Relation>, inside: bool) -> ActionSet {
         .filter(|rule| rule.kind == kind && (any(rule.free) || (inside && any(rule.gated))))
         .map(|rule| rule.action)
         .collect()
+}
+
+/// What may be done to a resource by someone who may do `of_parent` to its parent agent.
+#[must_use]
+pub fn inherited(kind: Kind, of_parent: ActionSet) -> ActionSet {
+    let by_parent = |rule: &&Rule| rule.inherited.is_some_and(|action| of_parent.contains(action));
+    RULES.iter().filter(|rule| rule.kind == kind).filter(by_parent).map(|rule| rule.action).collect()
+}
+
+/// The rule for what an action on a kind is inherited from, if it is.
+#[must_use]
+pub fn parent_rule(kind: Kind, action: Action) -> Option<&'static Rule> {
+    rule(Kind::Agent, rule(kind, action)?.inherited?)
 }
 
 /// This schema in SpiceDB's language.
@@ -201,12 +227,13 @@ pub fn zed() -> String {
                 many => Some(format!("({}) & tenant->inside", union(many))),
             };
             let free = (!rule.free.is_empty()).then(|| union(rule.free));
-            let body = match (free, gated) {
-                (Some(free), Some(gated)) => format!("{free} + ({gated})"),
-                (Some(one), None) | (None, Some(one)) => one,
-                (None, None) => continue,
-            };
-            let _ = writeln!(text, "  permission {} = {body}", rule.action);
+            let inherited = rule.inherited.map(|action| format!("parent_agent->{action}"));
+            let several = [&free, &gated, &inherited].into_iter().flatten().count() > 1;
+            let gated = gated.map(|gated| if several { format!("({gated})") } else { gated });
+            let body: Vec<_> = [free, gated, inherited].into_iter().flatten().collect();
+            if !body.is_empty() {
+                let _ = writeln!(text, "  permission {} = {}", rule.action, body.join(" + "));
+            }
         }
         text.push_str("}\n");
     }
@@ -235,9 +262,11 @@ mod tests {
     fn every_relation_a_rule_needs_exists_on_its_kind() {
         for rule in RULES {
             let (_, relations) = RELATIONS.iter().find(|(kind, _)| *kind == rule.kind).unwrap();
-            for needed in rule.free.iter().chain(rule.gated) {
+            let parent = rule.inherited.map(|_| Relation::ParentAgent);
+            for needed in rule.free.iter().chain(rule.gated).chain(&parent) {
                 assert!(relations.iter().any(|(relation, _)| relation == needed), "{rule:?}");
             }
+            assert_eq!(rule.inherited.is_some(), parent_rule(rule.kind, rule.action).is_some(), "{rule:?}");
         }
     }
 
@@ -253,5 +282,25 @@ mod tests {
         assert_eq!(may(Relation::Editor, false), ActionSet::only(Read));
         assert_eq!(may(Relation::Owner, false), Read | Execute);
         assert_eq!(allowed(Kind::Task, EnumSet::empty(), true), ActionSet::empty());
+    }
+
+    /// An API key is read by whoever may change its agent and ended by whoever may make one. So a runtime sees
+    /// that there are keys to it, and neither makes nor ends one.
+    #[test]
+    fn what_an_agent_s_people_and_runtime_may_do_to_its_keys() {
+        use Action::{Create, Delete, Read};
+        let by_way_of = |relation: Relation, inside| {
+            let of_agent = allowed(Kind::Agent, relation.into(), inside);
+            (of_agent.contains(Create), inherited(Kind::ApiKey, of_agent))
+        };
+        for people in [Relation::Owner, Relation::Editor] {
+            assert_eq!(by_way_of(people, true), (true, Read | Delete));
+            assert_eq!(by_way_of(people, false), (false, ActionSet::empty()));
+        }
+        assert_eq!(by_way_of(Relation::Viewer, true), (false, ActionSet::empty()));
+        assert_eq!(by_way_of(Relation::Runtime, false), (false, ActionSet::only(Read)));
+        assert_eq!(allowed(Kind::ApiKey, Relation::Owner.into(), true), Read | Delete);
+        assert_eq!(allowed(Kind::ApiKey, Relation::Owner.into(), false), ActionSet::only(Read));
+        assert_eq!(inherited(Kind::Task, ActionSet::all()), ActionSet::empty());
     }
 }

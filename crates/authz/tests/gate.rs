@@ -6,7 +6,7 @@ use authz::{
     Action, ActionSet, Agent, Authorizer, By, Check, Decision, Denial, DenialPolicy, EngineError, Extent, Gate,
     Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship, ResourceRef, Target,
     Task, Tenant,
-    action::{Execute, Read, Update},
+    action::{Create, Execute, Read, Update},
 };
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex};
@@ -161,6 +161,10 @@ fn a_registration_says_who_where_and_under_what_and_writes_nothing() {
         edge(Relation::ParentAgent, "agent".into(), "a1"),
     ];
     assert_eq!(registration.relationships(), expected);
+    let agent: Permit<Agent, Create> = block_on(gate.permit(&Target::typed("a1"))).unwrap();
+    let of_key = gate.registration_of_api_key(&agent, &Id::new("k1")).relationships();
+    let key = ResourceRef { kind: Kind::ApiKey, id: "k1".into() };
+    assert_eq!(of_key, expected.map(|edge| Relationship { resource: key.clone(), ..edge }), "as of a task");
     assert!(engine.written.lock().unwrap().is_empty());
 }
 

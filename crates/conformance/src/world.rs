@@ -2,6 +2,7 @@
 
 use crate::extents::Answering;
 use agents::{AcpType, AgentId, AgentStore, NewAgent};
+use api_keys::{ApiKey, ApiKeyStore, KeyType, NewApiKey, Sealer, Secret};
 use authz::{
     Agent, Allows, Authorizer, DenialPolicy, Extent, Gate, Id, Permit, Principal, Registered, Registration, Relation,
     Relationship, ResourceRef, Role, Scope, Target, Task, Tenant,
@@ -26,6 +27,8 @@ pub struct World {
     pub dual_write: Arc<DualWrite>,
     /// Where agents are kept.
     pub agents: Arc<dyn AgentStore>,
+    /// Where API keys are kept.
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Where tasks are kept.
     pub tasks: Arc<dyn TaskStore>,
     /// Where trackers are kept.
@@ -62,6 +65,7 @@ impl World {
     pub fn new<S>(engine: Arc<dyn Authorizer>, store: Arc<S>, forget_event: ForgetEvent) -> Self
     where
         S: AgentStore
+            + ApiKeyStore
             + TaskStore
             + TrackerStore
             + CheckpointStore
@@ -75,6 +79,7 @@ impl World {
             dual_write: Arc::new(DualWrite::new(Arc::clone(&engine), Arc::clone(&store) as _)),
             engine,
             agents: Arc::clone(&store) as _,
+            api_keys: Arc::clone(&store) as _,
             tasks: Arc::clone(&store) as _,
             trackers: Arc::clone(&store) as _,
             checkpoints: Arc::clone(&store) as _,
@@ -152,6 +157,19 @@ impl World {
         self.dual_write.create(&registration, None, persist).await.map_err(of_the_store)
     }
 
+    /// Makes an API key the way the gateway does: registered, then persisted.
+    pub async fn create_api_key(
+        &self,
+        gate: &Gate,
+        agent: &AgentId,
+        new: NewApiKey,
+    ) -> Result<ApiKey, api_keys::StoreError> {
+        let agent = may::<Agent, Create>(gate, agent).await;
+        let registration = gate.registration_of_api_key(&agent, &new.id);
+        let persist = |registered| self.api_keys.create(&agent, new, registered);
+        self.dual_write.create(&registration, None, persist).await.map_err(of_the_store)
+    }
+
     /// The first half of making something: its intent is open, and the engine knows of it.
     pub async fn registered(&self, registration: &Registration) -> Registered {
         let now = Utc::now();
@@ -189,6 +207,20 @@ pub(crate) fn new_agent() -> NewAgent {
         acp_url: Some("http://127.0.0.1:9".into()),
         registration_metadata: None,
         input_type: None,
+        creator: None,
+    }
+}
+
+/// An API key to be made in `tenant`, with nothing out of the ordinary.
+pub(crate) fn new_api_key(tenant: &Id<Tenant>) -> NewApiKey {
+    let secret = Secret::fresh();
+    NewApiKey {
+        id: Id::new(fresh("key")),
+        tenant: tenant.clone(),
+        name: fresh("name"),
+        key_type: KeyType::External,
+        prefix: secret.prefix(),
+        digest: Sealer::new(b"suite").digest(&secret),
         creator: None,
     }
 }
@@ -232,6 +264,11 @@ impl Cast<'_> {
     #[must_use]
     pub fn new_task(&self) -> NewTask {
         new_task(&self.tenant)
+    }
+
+    /// A new API key of the agent, made by the owner.
+    pub async fn api_key(&self) -> ApiKey {
+        self.world.create_api_key(&self.owner, &self.agent, new_api_key(&self.tenant)).await.unwrap()
     }
 
     /// A new task of the owner's, which the editor may edit and the viewer may see.

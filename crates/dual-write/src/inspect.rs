@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The kinds that have rows and are registered, in the order they are compared in, which is their own.
-pub const COMPARED: [Kind; 2] = [Kind::Agent, Kind::Task];
+pub const COMPARED: [Kind; 3] = [Kind::Agent, Kind::Task, Kind::ApiKey];
 
 /// What an operator's commands stand on.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ pub struct Row {
     pub id: Arc<str>,
     /// The tenant it lives in. Rows of older systems have none.
     pub tenant: Option<Arc<str>>,
-    /// The agents that work on it, sorted. One, for a task, when all is well.
+    /// The agents that work on it, sorted. One, for a task, when all is well; the one that it is for, for an API key.
     pub agents: Vec<Arc<str>>,
     /// Who made it, from the creator columns: a user or a service account. Both are empty when it was an
     /// agent's own credential, an older system, or nobody in particular.
@@ -179,10 +179,11 @@ fn missing(kind: Kind, row: &Row, known: &Known) -> Result<Vec<Relationship>, Ob
     Ok(edges)
 }
 
-/// The agent a task runs on; a task that no agent works on has no parent.
+/// The agent a task runs on or a key is for; a task that no agent works on has no parent.
 fn parent(kind: Kind, row: &Row, known: &Known) -> Result<Option<ResourceRef>, Obstacle> {
-    if kind != Kind::Task {
-        return Ok(None);
+    match kind {
+        Kind::Tenant | Kind::Agent => return Ok(None),
+        Kind::Task | Kind::ApiKey => {}
     }
     if known.parents.iter().any(|parent| !row.agents.contains(parent)) {
         return Err(Obstacle::OtherAgent);
@@ -283,6 +284,15 @@ mod tests {
         assert_eq!(mends(&Row { agents: two, ..row() }, Some(&known())), "agree");
         let unattended = Known { parents: vec![], ..known() };
         assert_eq!(mends(&Row { agents: vec![], ..row() }, Some(&unattended)), "agree", "no agent works on it");
+    }
+
+    #[test]
+    fn an_api_key_has_the_agent_it_is_for() {
+        assert_eq!(judge(Kind::ApiKey, Some(&row()), Some(&known())), None);
+        let orphan = judge(Kind::ApiKey, Some(&row()), None).unwrap();
+        let Remedy::Register(edges) = orphan.remedy else { panic!("{orphan:?}") };
+        let relations: Vec<_> = edges.iter().map(|edge| edge.relation).collect();
+        assert_eq!(relations, [Relation::Owner, Relation::Tenant, Relation::ParentAgent]);
     }
 
     #[test]

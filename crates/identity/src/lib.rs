@@ -10,7 +10,7 @@ pub use operator::{Operated, Operator};
 
 use authz::{Id, Principal, Tenant};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// A caller, once known. Made by resolvers only; nothing changes it afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ impl Credential {
     pub fn token(text: impl Into<String>) -> Self {
         Self(text.into())
     }
+
+    /// What was brought, for a resolver to look up.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Why nobody could be made of a credential.
@@ -108,5 +114,71 @@ impl Resolver for TokenTable {
     async fn resolve(&self, credential: &Credential) -> Result<AuthContext, Unresolved> {
         let digest: [u8; 32] = Sha256::digest(&credential.0).into();
         self.by_digest.get(&digest).cloned().ok_or(Unresolved::Unknown)
+    }
+}
+
+/// Resolvers that are asked one after the other until one knows the credential. One that cannot say ends it:
+/// the credential might be the one it knows, so nobody can say.
+pub struct InTurn(Vec<Arc<dyn Resolver>>);
+
+impl InTurn {
+    /// Asks `resolvers` in this order.
+    #[must_use]
+    pub const fn new(resolvers: Vec<Arc<dyn Resolver>>) -> Self {
+        Self(resolvers)
+    }
+}
+
+#[async_trait::async_trait]
+impl Resolver for InTurn {
+    async fn resolve(&self, credential: &Credential) -> Result<AuthContext, Unresolved> {
+        for resolver in &self.0 {
+            match resolver.resolve(credential).await {
+                Err(Unresolved::Unknown) => {}
+                known_or_unavailable => return known_or_unavailable,
+            }
+        }
+        Err(Unresolved::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+
+    struct Down;
+
+    #[async_trait::async_trait]
+    impl Resolver for Down {
+        async fn resolve(&self, _: &Credential) -> Result<AuthContext, Unresolved> {
+            Err(Unresolved::Unavailable("down".into()))
+        }
+    }
+
+    fn table(token: &str, who: &str) -> Arc<dyn Resolver> {
+        let context = AuthContext::new(Principal::user(who), Id::new("acme"));
+        Arc::new(TokenTable::default().with(token, context))
+    }
+
+    fn resolved(resolvers: Vec<Arc<dyn Resolver>>, token: &str) -> String {
+        match block_on(InTurn::new(resolvers).resolve(&Credential::token(token))) {
+            Ok(context) => context.principal().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_first_who_knows_decides_and_one_who_cannot_say_is_not_passed_over() {
+        let both = || vec![table("a", "first"), table("b", "second"), table("a", "third")];
+        assert_eq!(resolved(both(), "a"), "user:first");
+        assert_eq!(resolved(both(), "b"), "user:second");
+        assert_eq!(resolved(both(), "c"), "the credential is unknown");
+        assert_eq!(resolved(vec![], "a"), "the credential is unknown");
+        let down = || vec![table("a", "first"), Arc::new(Down), table("b", "second")];
+        assert_eq!(resolved(down(), "a"), "user:first", "asked before");
+        for token in ["b", "c"] {
+            assert_eq!(resolved(down(), token), "the identity service is unavailable");
+        }
     }
 }

@@ -43,7 +43,8 @@ pub struct Instrument {
 }
 
 const OP: Label = Label { name: "op", values: &["register", "deregister"] };
-const RESOURCE: Label = Label { name: "resource", values: &[Kind::Agent.as_str(), Kind::Task.as_str()] };
+const RESOURCE: Label =
+    Label { name: "resource", values: &[Kind::Agent.as_str(), Kind::Task.as_str(), Kind::ApiKey.as_str()] };
 const EXCEPTION: Label = Label { name: "exception_class", values: EngineError::CLASSES };
 const DIRECTION: Label =
     Label { name: "direction", values: &[Direction::Row.as_str(), Direction::Registration.as_str()] };

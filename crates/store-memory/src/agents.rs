@@ -6,13 +6,14 @@ use crate::{
     page::{page, visible},
     tables::{AgentRow, kept_creator},
 };
-use agents::{Agent, AgentId, AgentStore, NewAgent, Query, Status, StoreError};
+use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent, Query, Status, StoreError};
 use async_trait::async_trait;
 use authz::{
-    Guarded, Id, Page, Permit, Registered, Scope, Task, Tenant,
-    action::{Create, Read},
+    Ending, Gone, Guarded, Id, Page, Permit, Registered, ResourceRef, Scope, Task, Tenant,
+    action::{Create, Delete, Read},
 };
 use chrono::{DateTime, Utc};
+use dual_write::Intent;
 use serde_json::Value;
 
 #[async_trait]
@@ -67,9 +68,28 @@ impl AgentStore for MemoryStore {
         Ok(agent)
     }
 
+    async fn delete(
+        &self,
+        permit: &Permit<authz::Agent, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<Deleted>, StoreError> {
+        let mut tables = self.tables();
+        let Some(row) = tables.agents.remove(permit.id()) else { return Ok(None) };
+        let ended = tables.api_keys.extract_if(.., |_, key| key.key.agent_id == row.agent.id);
+        let gone = |key: api_keys::ApiKey| Gone { resource: ResourceRef::of(&key.id), made_at: key.created_at };
+        let keys: Vec<_> = ended.map(|(_, key)| gone(key.key)).collect();
+        tables.note(Intent::deregister(ResourceRef::of(permit.id()), ending, Some(row.agent.created_at)));
+        for key in &keys {
+            let ending = ending.of_part(&key.resource);
+            tables.note(Intent::deregister(key.resource.clone(), &ending, Some(key.made_at)));
+        }
+        Ok(Some(Deleted { agent: row.agent, keys }))
+    }
+
     async fn of_tasks(&self, tasks: &[&Permit<Task, Read>]) -> Result<Vec<(Id<Task>, AgentId)>, StoreError> {
         let tables = self.tables();
         let rows = tasks.iter().filter_map(|permit| tables.tasks.get(permit.id()));
+        let rows = rows.filter(|row| tables.agents.contains_key(&row.agent));
         Ok(rows.map(|row| (row.task.id.clone(), row.agent.clone())).collect())
     }
 }

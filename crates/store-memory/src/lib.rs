@@ -5,6 +5,7 @@
 //! and never waits for anything while it holds the lock.
 
 mod agents;
+mod api_keys;
 mod checkpoints;
 mod events;
 mod json;

@@ -2,7 +2,7 @@
 
 use crate::{
     MemoryStore,
-    tables::{AgentRow, TaskRow},
+    tables::{AgentRow, ApiKeyRow, Tables, TaskRow},
 };
 use async_trait::async_trait;
 use authz::{Id, Kind};
@@ -17,6 +17,9 @@ impl RowScan for MemoryStore {
             Kind::Tenant => Vec::new(),
             Kind::Agent => tables.agents.range(behind(after)).map(|(_, row)| row.into()).take(limit).collect(),
             Kind::Task => tables.tasks.range(behind(after)).map(|(_, row)| row.into()).take(limit).collect(),
+            Kind::ApiKey => {
+                tables.api_keys.range(behind(after)).map(|(_, row)| tables.scanned(row)).take(limit).collect()
+            }
         })
     }
 
@@ -26,6 +29,7 @@ impl RowScan for MemoryStore {
             Kind::Tenant => Vec::new(),
             Kind::Agent => ids.filter_map(|id| Some(tables.agents.get(&Id::new(id))?.into())).collect(),
             Kind::Task => ids.filter_map(|id| Some(tables.tasks.get(&Id::new(id))?.into())).collect(),
+            Kind::ApiKey => ids.filter_map(|id| Some(tables.scanned(tables.api_keys.get(&Id::new(id))?))).collect(),
         })
     }
 
@@ -35,6 +39,7 @@ impl RowScan for MemoryStore {
             Kind::Tenant => 0,
             Kind::Agent => tables.agents.len() as u64,
             Kind::Task => tables.tasks.len() as u64,
+            Kind::ApiKey => tables.api_keys.len() as u64,
         })
     }
 
@@ -72,6 +77,20 @@ impl RowScan for MemoryStore {
 
 fn behind<R>(after: Option<&str>) -> (Bound<Id<R>>, Bound<Id<R>>) {
     (after.map_or(Bound::Unbounded, |after| Bound::Excluded(Id::new(after))), Bound::Unbounded)
+}
+
+impl Tables {
+    /// An API key lives in the tenant of its agent.
+    fn scanned(&self, row: &ApiKeyRow) -> Row {
+        let ApiKeyRow { key, creator, .. } = row;
+        Row {
+            id: key.id.to_text(),
+            tenant: self.agents.get(&key.agent_id).map(|agent| agent.tenant.to_text()),
+            agents: vec![key.agent_id.to_text()],
+            creator: creator.clone(),
+            made_at: Some(key.created_at),
+        }
+    }
 }
 
 impl From<&AgentRow> for Row {

@@ -1,6 +1,7 @@
 //! The rows.
 
 use agents::{Agent, AgentId};
+use api_keys::{ApiKey, ApiKeyId, Digest};
 use authz::{Id, IntentId, Kind, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -18,6 +19,13 @@ pub(crate) struct AgentRow {
     pub(crate) tenant: Id<Tenant>,
     pub(crate) creator: Option<Principal>,
     pub(crate) agent: Agent,
+}
+
+/// An API key, what is kept of the key itself, and who made it, where no permit is needed.
+pub(crate) struct ApiKeyRow {
+    pub(crate) key: ApiKey,
+    pub(crate) digest: Digest,
+    pub(crate) creator: Option<Principal>,
 }
 
 /// A task, the tenant it lives in, the agent that works on it, and who made it, where no permit is needed.
@@ -40,6 +48,7 @@ pub(crate) type WriteKey = (Place, String, i32);
 #[derive(Default)]
 pub(crate) struct Tables {
     pub(crate) agents: BTreeMap<AgentId, AgentRow>,
+    pub(crate) api_keys: BTreeMap<ApiKeyId, ApiKeyRow>,
     pub(crate) tasks: BTreeMap<TaskId, TaskRow>,
     pub(crate) trackers: BTreeMap<String, Tracker>,
     pub(crate) checkpoints: BTreeMap<Place, Checkpoint>,

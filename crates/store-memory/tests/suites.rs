@@ -35,6 +35,7 @@ fn ledger() -> Ready<Arc<dyn Ledger>> {
 
 conformance::ledger!(ledger);
 conformance::agents!(world);
+conformance::api_keys!(world);
 conformance::tasks!(world);
 conformance::trackers!(world);
 conformance::checkpoints!(world);

@@ -4,15 +4,17 @@ use crate::{
     PgStore,
     fault::Fault,
     held::Sql,
+    ledger,
     list::{Item, Key, List, Narrowed, Table},
     tasks::creator_of,
 };
-use agents::{AcpType, Agent, AgentId, AgentStore, InputType, NewAgent, Order, Query, Status, StoreError};
+use agents::{AcpType, Agent, AgentId, AgentStore, Deleted, InputType, NewAgent, Order, Query, Status, StoreError};
 use authz::{
-    Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, Scope, Task, Tenant,
-    action::{Create, Read},
+    Ending, Gone, Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, ResourceRef, Scope, Task, Tenant,
+    action::{Create, Delete, Read},
 };
 use chrono::{DateTime, Utc};
+use dual_write::Intent;
 use serde_json::Value;
 
 /// A row of `agents`. Times that are missing are 1970.
@@ -130,6 +132,40 @@ impl AgentStore for PgStore {
         };
         let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
         Ok(created.ok_or(StoreError::Superseded)?.try_into()?)
+    }
+
+    async fn delete(
+        &self,
+        permit: &Permit<authz::Agent, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<Deleted>, StoreError> {
+        let (id, resource) = (permit.id().as_str(), ResourceRef::of(permit.id()));
+        let mut transaction = self.pool.begin().await.map_err(Fault::from)?;
+        // The lock keeps new keys out, and later statements see those that came before it.
+        let doomed = agents!(
+            "SELECT",
+            "FROM agents AS item WHERE item.id = $1 AND item.status <> 'DELETED' FOR NO KEY UPDATE",
+            id
+        );
+        let Some(doomed) = doomed.fetch_optional(&mut *transaction).await.map_err(Fault::from)? else {
+            return Ok(None);
+        };
+        // Marked, and not removed: its tasks point at it, and are not the agent's to take along.
+        let mark =
+            sqlx::query!("UPDATE agents SET status = 'DELETED', updated_at = clock_timestamp() WHERE id = $1", id);
+        mark.execute(&mut *transaction).await.map_err(Fault::from)?;
+        let keys = sqlx::query!("DELETE FROM api_keys WHERE agent_id = $1 RETURNING id, created_at", id);
+        let keys = keys.fetch_all(&mut *transaction).await.map_err(Fault::from)?;
+        let gone = |id: String, made_at| Gone { resource: ResourceRef { kind: Kind::ApiKey, id: id.into() }, made_at };
+        let keys: Vec<_> = keys.into_iter().map(|key| gone(key.id, key.created_at)).collect();
+        let intent = Intent::deregister(resource, ending, Some(doomed.created_at));
+        ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+        for Gone { resource, made_at } in &keys {
+            let intent = Intent::deregister(resource.clone(), &ending.of_part(resource), Some(*made_at));
+            ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+        }
+        transaction.commit().await.map_err(Fault::from)?;
+        Ok(Some(Deleted { agent: doomed.try_into()?, keys }))
     }
 
     async fn of_tasks(&self, tasks: &[&Permit<Task, Read>]) -> Result<Vec<(Id<Task>, AgentId)>, StoreError> {

@@ -8,6 +8,8 @@ use std::{convert::Infallible, error::Error};
 pub(crate) enum Fault {
     /// A name that must be unique within its tenant is not.
     NameTaken,
+    /// Somebody has this very API key.
+    KeyTaken,
     /// The agent keeps a state on the task already.
     StateExists,
     /// A row that a new row must belong to is gone.
@@ -53,7 +55,10 @@ impl From<Infallible> for Fault {
 impl Fault {
     fn of_refusal(refusal: &(dyn DatabaseError + 'static)) -> Option<Self> {
         match (refusal.code().as_deref(), refusal.constraint()) {
-            (_, Some("tasks_name_in_tenant" | "agents_name_in_tenant")) => Some(Self::NameTaken),
+            (_, Some("tasks_name_in_tenant" | "agents_name_in_tenant" | "api_keys_name_of_agent")) => {
+                Some(Self::NameTaken)
+            }
+            (_, Some("api_keys_digest")) => Some(Self::KeyTaken),
             (_, Some("task_states_of_agent_on_task")) => Some(Self::StateExists),
             // Foreign key violation.
             (Some("23503"), _) => Some(Self::NoParent),
@@ -68,6 +73,7 @@ impl Fault {
         match self {
             Self::Corrupt(source) | Self::Unavailable(source) => source,
             Self::NameTaken => "a name is taken".into(),
+            Self::KeyTaken => "a key is taken".into(),
             Self::StateExists => "a state is there already".into(),
             Self::NoParent => "a parent row is gone".into(),
             Self::Unstorable => "text with U+0000 in it".into(),
@@ -81,7 +87,9 @@ impl From<Fault> for tasks::StoreError {
             Fault::NoParent => Self::NoSuchAgent,
             Fault::Unstorable => Self::Unstorable,
             Fault::Corrupt(source) => Self::Corrupt { table: "tasks", source },
-            Fault::NameTaken | Fault::StateExists | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
+            Fault::NameTaken | Fault::KeyTaken | Fault::StateExists | Fault::Unavailable(_) => {
+                Self::Unavailable(fault.unforeseen())
+            }
         }
     }
 }
@@ -91,7 +99,20 @@ impl From<Fault> for agents::StoreError {
         match fault {
             Fault::Unstorable => Self::Unstorable,
             Fault::Corrupt(source) => Self::Corrupt { table: "agents", source },
-            Fault::NameTaken | Fault::StateExists | Fault::NoParent | Fault::Unavailable(_) => {
+            Fault::NameTaken | Fault::KeyTaken | Fault::StateExists | Fault::NoParent | Fault::Unavailable(_) => {
+                Self::Unavailable(fault.unforeseen())
+            }
+        }
+    }
+}
+
+impl From<Fault> for api_keys::StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::KeyTaken => Self::KeyTaken,
+            Fault::NoParent => Self::NoSuchAgent,
+            Fault::Unstorable => Self::Unstorable,
+            Fault::NameTaken | Fault::StateExists | Fault::Corrupt(_) | Fault::Unavailable(_) => {
                 Self::Unavailable(fault.unforeseen())
             }
         }
@@ -104,7 +125,9 @@ impl From<Fault> for conversations::StoreError {
             Fault::NoParent => Self::NoSuchParent,
             Fault::StateExists => Self::StateExists,
             Fault::Unstorable => Self::Unstorable,
-            Fault::NameTaken | Fault::Corrupt(_) | Fault::Unavailable(_) => Self::Unavailable(fault.unforeseen()),
+            Fault::NameTaken | Fault::KeyTaken | Fault::Corrupt(_) | Fault::Unavailable(_) => {
+                Self::Unavailable(fault.unforeseen())
+            }
         }
     }
 }

@@ -21,6 +21,13 @@ pub(crate) fn held(sql: &mut Sql, kind: Kind, beside: &Beside) {
         is_inside(sql, kind, "edge.resource_id", &beside.principal);
     }
     sql.push(")");
+    if let Some(parent) = &beside.parent {
+        sql.push(" UNION ALL SELECT child.resource_id COLLATE \"default\" AS id FROM relationships AS child");
+        sql.push(" WHERE child.relation = 'parent_agent' AND child.subject_kind = 'agent' AND child.resource_kind = '");
+        sql.push(kind).push("' AND child.subject_id = ANY(ARRAY(SELECT parent.id COLLATE \"C\" FROM (");
+        held(sql, Kind::Agent, parent);
+        sql.push(") AS parent))");
+    }
 }
 
 /// Writes whether `beside` finds the resource of `kind` whose id is `id`, an expression over an outer row.
@@ -32,6 +39,13 @@ pub(crate) fn is_held(sql: &mut Sql, kind: Kind, id: &str, beside: &Beside) {
         is_related(sql, kind, id, &beside.gated, &beside.principal);
         sql.push(" AND ");
         is_inside(sql, kind, id, &beside.principal);
+    }
+    if let Some(parent) = &beside.parent {
+        sql.push(" OR EXISTS (SELECT FROM relationships AS up WHERE up.relation = 'parent_agent'");
+        sql.push(" AND up.subject_kind = 'agent' AND up.resource_kind = '").push(kind);
+        sql.push("' AND up.resource_id = ").push(id).push(" COLLATE \"C\" AND ");
+        is_held(sql, Kind::Agent, "up.subject_id", parent);
+        sql.push(" OFFSET 0)");
     }
     sql.push(")");
 }

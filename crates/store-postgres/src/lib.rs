@@ -10,6 +10,8 @@
 //! Not here: the pool's size and timeouts, which are the gateway's to choose.
 
 mod agents;
+mod api_keys;
+mod bearers;
 mod checkpoints;
 mod events;
 mod fault;
@@ -40,6 +42,7 @@ pub const CONNECTION_SETTINGS: [(&str, &str); 1] = [("jit", "off")];
 pub struct PgStore {
     pool: PgPool,
     reads: Arc<reads::TaskReads>,
+    bearers: Arc<bearers::Bearers>,
 }
 
 /// The database did not answer.
@@ -51,7 +54,8 @@ impl PgStore {
     /// The stores behind `pool`.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        Self { reads: Arc::new(reads::TaskReads::new(pool.clone())), pool }
+        let reads = Arc::new(reads::TaskReads::new(pool.clone()));
+        Self { reads, bearers: Arc::new(bearers::Bearers::new(pool.clone())), pool }
     }
 
     /// Whether the database answers: one round trip.

@@ -45,6 +45,18 @@ impl RowScan for PgStore {
                 );
                 page.fetch_all(&self.pool).await
             }
+            Kind::ApiKey => {
+                let page = sqlx::query_as!(
+                    ScannedRow,
+                    r#"SELECT item.id, agent.tenant, item.creator_user_id, item.creator_service_account_id,
+                        item.created_at AS "created_at?", ARRAY[item.agent_id::text] AS "agents!: Vec<String>"
+                    FROM (SELECT * FROM api_keys WHERE id COLLATE "C" > $1 ORDER BY id COLLATE "C" LIMIT $2) AS item
+                    JOIN agents AS agent ON agent.id = item.agent_id ORDER BY item.id COLLATE "C""#,
+                    after,
+                    limit
+                );
+                page.fetch_all(&self.pool).await
+            }
             Kind::Task => {
                 // Each half has an index by the bytes of ids; together they would have none.
                 let page = scanned!(
@@ -78,6 +90,17 @@ impl RowScan for PgStore {
                 );
                 rows.fetch_all(&self.pool).await
             }
+            Kind::ApiKey => {
+                let rows = sqlx::query_as!(
+                    ScannedRow,
+                    r#"SELECT item.id, agent.tenant, item.creator_user_id, item.creator_service_account_id,
+                        item.created_at AS "created_at?", ARRAY[item.agent_id::text] AS "agents!: Vec<String>"
+                    FROM api_keys AS item JOIN agents AS agent ON agent.id = item.agent_id
+                    WHERE item.id = ANY((SELECT $1::text[])::text[])"#,
+                    &ids as &[&str]
+                );
+                rows.fetch_all(&self.pool).await
+            }
             Kind::Task => {
                 let rows = scanned!(
                     "ARRAY(SELECT agent_id FROM task_agents AS link WHERE link.task_id = item.id
@@ -97,6 +120,7 @@ impl RowScan for PgStore {
             Kind::Tenant => return Ok(0),
             Kind::Agent => "agents",
             Kind::Task => "tasks",
+            Kind::ApiKey => "api_keys",
         };
         let rows = sqlx::query_scalar!(
             r#"SELECT reltuples::bigint AS "rows!" FROM pg_class WHERE oid = to_regclass($1)"#,

@@ -43,6 +43,7 @@ async fn apart(what: &str, tables: &[&str]) -> PgPool {
 
 conformance::ledger!(ledger);
 conformance::agents!(world);
+conformance::api_keys!(world);
 conformance::tasks!(world);
 conformance::trackers!(world);
 conformance::checkpoints!(world);

@@ -26,6 +26,9 @@ async fn a_store_that_cannot_be_reached_is_unavailable() {
     assert!(matches!(tasks, Err(StoreError::Unavailable(_))));
     let agents = agents::AgentStore::id_by_name(&store, &tenant, "name").await;
     assert!(matches!(agents, Err(agents::StoreError::Unavailable(_))));
+    let digest = api_keys::Sealer::new(b"").digest(&api_keys::Secret::fresh());
+    let bearer = api_keys::ApiKeyStore::bearer(&store, &digest).await;
+    assert!(matches!(bearer, Err(api_keys::StoreError::Unavailable(_))));
     let trackers = trackers::TrackerStore::locate(&store, "id").await.map(drop);
     assert!(matches!(trackers, Err(trackers::StoreError::Unavailable(_))));
     let events = conversations::EventStore::locate(&store, "id").await.map(drop);

@@ -6,11 +6,14 @@ mod server;
 #[path = "support/world.rs"]
 mod world;
 
-use authz::{Agent, Ending, IntentId, Registered, Task, action::Execute};
+use authz::{
+    Agent, ApiKey, Ending, IntentId, Registered, ResourceRef, Task,
+    action::{Delete, Execute},
+};
 use chrono::{TimeDelta, Utc};
 use conformance::{Cast, World, fresh, may};
 use sqlx::PgPool;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tasks::StoreError;
 use tokio::time::sleep;
 use world::{migrated, world_on};
@@ -124,5 +127,44 @@ async fn w7_removing_a_row_opens_the_intent_of_its_ending() {
     world.remove_task(&delete).await.unwrap();
     let second = ending(TimeDelta::minutes(1));
     assert!(world.tasks.delete(&delete, &second).await.unwrap().is_none());
+    assert_eq!(intent(&pool, &second.intent).await, None);
+}
+
+#[tokio::test]
+async fn w12_an_agent_goes_with_its_keys_and_an_intent_for_each_in_one_commit() {
+    let pool = migrated().await;
+    let world = world_on(pool.clone());
+    let cast = world.cast().await;
+    let keys = [cast.api_key().await, cast.api_key().await];
+    let delete = may::<Agent, Delete>(&cast.owner, &cast.agent).await;
+    let ending = world.dual_write.ending();
+    let deleted = world.agents.delete(&delete, &ending).await.unwrap().unwrap();
+    assert_eq!(deleted.keys.len(), keys.len());
+    let mut opened_by = BTreeSet::new();
+    let intents = keys.iter().map(|key| ResourceRef::of(&key.id)).map(|key| (ending.of_part(&key).intent, key));
+    for (id, resource) in intents.chain([(ending.intent.clone(), ResourceRef::of(&cast.agent))]) {
+        let expected = ("deregister".into(), resource.to_string(), "undoing".into(), true);
+        assert_eq!(intent(&pool, &id).await, Some(expected));
+        let opener = sqlx::query_scalar("SELECT xmin::text FROM intents WHERE id = $1").bind(id.as_str());
+        opened_by.insert(opener.fetch_one(&pool).await.unwrap());
+    }
+    let marked = sqlx::query_scalar("SELECT xmin::text FROM agents WHERE id = $1 AND status = 'DELETED'");
+    let marked: String = marked.bind(cast.agent.as_str()).fetch_one(&pool).await.unwrap();
+    assert_eq!(opened_by, BTreeSet::from([marked]));
+}
+
+#[tokio::test]
+async fn w12_ending_a_key_opens_the_intent_of_its_ending() {
+    let pool = migrated().await;
+    let world = world_on(pool.clone());
+    let cast = world.cast().await;
+    let key = cast.api_key().await;
+    let delete = may::<ApiKey, Delete>(&cast.owner, &key.id).await;
+    let ending = world.dual_write.ending();
+    assert!(world.api_keys.delete(&delete, &ending).await.unwrap().is_some());
+    let expected = ("deregister".into(), format!("api_key:{}", key.id), "undoing".into(), true);
+    assert_eq!(intent(&pool, &ending.intent).await, Some(expected));
+    let second = world.dual_write.ending();
+    assert!(world.api_keys.delete(&delete, &second).await.unwrap().is_none());
     assert_eq!(intent(&pool, &second.intent).await, None);
 }

@@ -54,7 +54,7 @@ impl Authorizer for Answering {
 }
 
 async fn scope(principal: Principal, free: &[Relation], gated: &[Relation]) -> Scope<Task, Read> {
-    let beside = Beside { principal: principal.clone(), free: free.to_vec(), gated: gated.to_vec() };
+    let beside = Beside { principal: principal.clone(), free: free.to_vec(), gated: gated.to_vec(), parent: None };
     let engine = Arc::new(Answering(Extent::Beside(beside)));
     Gate::new(principal, Id::new("tenant"), engine, DenialPolicy::Hide).scope().await.unwrap()
 }

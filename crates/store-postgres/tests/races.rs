@@ -143,6 +143,30 @@ async fn an_event_that_came_just_before_its_task_went_goes_too() {
 }
 
 #[tokio::test]
+async fn w12_a_key_that_came_just_before_its_agent_went_goes_too() {
+    let pool = migrated().await;
+    let world = world_on(pool.clone());
+    let cast = world.cast().await;
+
+    // Another gateway has inserted a key, and not yet committed.
+    let mut other = pool.begin().await.unwrap();
+    run(&mut other, "SELECT FROM agents WHERE id = $1 FOR SHARE", &[cast.agent.as_str()]).await;
+    let insert = "INSERT INTO api_keys (id, agent_id, name, type, prefix, digest)
+        VALUES ($1, $2, 'n', 'external', 'p', sha256($1::bytea))";
+    let late = fresh("key");
+    run(&mut other, insert, &[&late, cast.agent.as_str()]).await;
+    let delete = may::<authz::Agent, _>(&cast.owner, &cast.agent).await;
+    let ending = world.dual_write.ending();
+    let commit = async {
+        sleep(A_WHILE).await;
+        other.commit().await.unwrap();
+    };
+    let (deleted, ()) = tokio::join!(world.agents.delete(&delete, &ending), commit);
+    let gone: Vec<_> = deleted.unwrap().unwrap().keys.into_iter().map(|key| key.resource.id).collect();
+    assert_eq!(gone, [late.into()]);
+}
+
+#[tokio::test]
 async fn a_transition_sees_where_the_task_stands_when_its_turn_comes() {
     use tasks::{Status, StoreError, Transition};
     let pool = migrated().await;

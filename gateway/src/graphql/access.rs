@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     App, Failure,
-    lifecycle::{self, TaskDraft},
+    lifecycle::{self, ApiKeyDraft, TaskDraft},
 };
 use agents::NewAgent;
+use api_keys::{ApiKey, Secret};
 use async_graphql::{
     Context, OutputType, SelectionField,
     parser::types::OperationType,
@@ -16,7 +17,7 @@ use async_graphql::{
 };
 use authz::{
     ActionSet, Allows, Gate, Grants, Holder, Id, Kind, Permit, Principal, Resource, Role, Scope, Target, Tenant,
-    action::{Delete, Marker, Read, Share},
+    action::{Create, Delete, Marker, Read, Share},
 };
 use dual_write::Inspector;
 use identity::{AuthContext, Operator};
@@ -75,6 +76,25 @@ impl Session {
     /// Makes an agent; see [`lifecycle::create_agent`].
     pub async fn create_agent(&self, new: NewAgent) -> Result<agents::Agent, Failure> {
         lifecycle::create_agent(&self.app, &self.gate, new).await
+    }
+
+    /// Ends an agent; see [`lifecycle::delete_agent`].
+    pub async fn delete_agent(&self, permit: Permit<authz::Agent, Delete>) -> Result<agents::Agent, Failure> {
+        lifecycle::delete_agent(&self.app, permit).await
+    }
+
+    /// Makes an API key; see [`lifecycle::create_api_key`].
+    pub async fn create_api_key(
+        &self,
+        agent: Permit<authz::Agent, Create>,
+        draft: ApiKeyDraft,
+    ) -> Result<(ApiKey, Secret), Failure> {
+        lifecycle::create_api_key(&self.app, &self.gate, agent, draft).await
+    }
+
+    /// Ends an API key; see [`lifecycle::delete_api_key`].
+    pub async fn delete_api_key(&self, permit: Permit<authz::ApiKey, Delete>) -> Result<ApiKey, Failure> {
+        lifecycle::delete_api_key(&self.app, permit).await
     }
 
     /// Removes a task; see [`lifecycle::delete_task`].

@@ -1,20 +1,25 @@
 //! Agents.
 
+mod mutation;
+
+pub use mutation::AgentMutation;
+
 use super::{
-    access::{Reach, Session},
-    input::{Key, one_of, optional_object, typed},
-    page::{OrderBy, Page, SortField, cost},
+    access::{Reach, Session, looked_ahead},
+    api_key::{self, ApiKeyNode, ByAgent},
+    input::{Key, one_of, typed},
+    page::{Ask, OrderBy, Page, SortField, cost},
+    shared::PerArguments,
     stored::Stored,
 };
-use crate::{Failure, lifecycle::new_id};
-use agents::{Agent, AgentId, NewAgent};
-use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
+use crate::Failure;
+use agents::{Agent, AgentId};
+use async_graphql::{Context, Enum, ID, Object};
 use authz::{
-    Action, ActionSet, Allows, By, Id, Permit, Target,
+    Action, ActionSet, After, Allows, By, Id, Kind, Permit, Target,
     action::{Marker, Read, Update},
 };
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -64,6 +69,13 @@ pub enum AgentInputType {
 pub struct Agents {
     reach: Reach<authz::Agent>,
     rows: Vec<Option<Agent>>,
+    keys: PerArguments<(u32, Option<After>, ActionSet), Arc<ByAgent>>,
+}
+
+impl Agents {
+    fn known(reach: Reach<authz::Agent>, rows: Vec<Option<Agent>>) -> Arc<Self> {
+        Arc::new(Self { reach, rows, keys: PerArguments::new() })
+    }
 }
 
 /// One agent of a list.
@@ -75,7 +87,7 @@ pub struct AgentNode {
 
 impl AgentNode {
     fn alone(reach: Reach<authz::Agent>, row: Agent) -> Self {
-        Self { all: Arc::new(Agents { reach, rows: vec![Some(row)] }), at: 0 }
+        Self { all: Agents::known(reach, vec![Some(row)]), at: 0 }
     }
 
     /// Those of these agents that the caller may read, by id. One engine call and one store call.
@@ -92,7 +104,7 @@ impl AgentNode {
         let mut found: HashMap<_, _> = found.into_iter().map(|row| (row.id.clone(), row)).collect();
         let rows = ids.iter().map(|id| found.remove(id)).collect::<Vec<_>>();
         let shown: Vec<_> = rows.iter().map(Option::is_some).collect();
-        let all = Arc::new(Agents { reach, rows });
+        let all = Agents::known(reach, rows);
         let node = |at| Self { all: Arc::clone(&all), at };
         Ok(ids
             .into_iter()
@@ -185,6 +197,22 @@ impl AgentNode {
         Ok(self.row(&permit)?.acp_url.open(&permit).and_then(Option::as_deref))
     }
 
+    /// Its API keys, oldest first.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
+        #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
+    ) -> Result<Option<Page<ApiKeyNode>>, Failure> {
+        let _: Permit<_, Update> = self.all.reach.permit(self.at).await?;
+        let ask = Ask::new("apiKeys".to_owned(), first, after.as_deref())?;
+        let asked = looked_ahead::<Page<ApiKeyNode>>(ctx, Kind::ApiKey);
+        let key = (ask.limit(), ask.after().cloned(), asked);
+        let listed = self.all.keys.get(key, || api_key::of_agents(&self.all.reach, &ask, asked)).await?;
+        Ok(Some(listed.page(self.at, &ask)))
+    }
+
     /// What the viewer may do to it.
     async fn viewer_can(&self) -> Result<Option<AgentPermissions>, Failure> {
         self.read().await?;
@@ -211,6 +239,11 @@ impl AgentPermissions {
     /// Run it, which is what creating a task on it needs.
     async fn execute(&self) -> bool {
         self.0.contains(Action::Execute)
+    }
+
+    /// Make API keys for it.
+    async fn create(&self) -> bool {
+        self.0.contains(Action::Create)
     }
 
     /// Remove it.
@@ -288,53 +321,8 @@ impl AgentQuery {
         let found = session.app.stores.agents.page(&session.readable().await?, &query).await?;
         let places: Vec<_> = found.rows.iter().map(|row| order.after(row)).collect();
         let reach = Reach::later::<Page<AgentNode>>(ctx, found.rows.iter().map(|row| row.id.clone()));
-        let all = Arc::new(Agents { reach, rows: found.rows.into_iter().map(Some).collect() });
+        let all = Agents::known(reach, found.rows.into_iter().map(Some).collect());
         let nodes = places.into_iter().enumerate().map(|(at, place)| (place, AgentNode { all: Arc::clone(&all), at }));
         Ok(Some(ask.page(nodes, found.more)))
-    }
-}
-
-/// An agent to be made.
-#[derive(InputObject)]
-pub struct CreateAgentInput {
-    /// Its name, unique within the tenant: lower-case letters, digits and hyphens.
-    name: String,
-    /// What it is for.
-    description: String,
-    /// How it is spoken to.
-    acp_type: AcpType,
-    /// Where it listens.
-    acp_url: Option<String>,
-    /// What it says of itself: a JSON object.
-    registration_metadata: Option<Json<Value>>,
-    /// What it is fed with.
-    input_type: Option<AgentInputType>,
-}
-
-/// Making agents.
-#[derive(Default)]
-pub struct AgentMutation;
-
-#[Object]
-impl AgentMutation {
-    /// Makes an agent in the viewer's tenant. The viewer owns it.
-    async fn create_agent(&self, ctx: &Context<'_>, input: CreateAgentInput) -> Result<Option<AgentNode>, Failure> {
-        if !agents::valid_name(&input.name) {
-            return Err(Failure::invalid("`name` must be 1 to 255 lower-case letters, digits and hyphens"));
-        }
-        let session = Session::of(ctx);
-        let new = NewAgent {
-            id: AgentId::new(new_id()),
-            name: input.name,
-            description: input.description,
-            acp_type: input.acp_type.into(),
-            acp_url: input.acp_url,
-            registration_metadata: optional_object("registrationMetadata", input.registration_metadata)?,
-            input_type: input.input_type.map(Into::into),
-            creator: Some(session.principal().clone()),
-        };
-        let row = session.create_agent(new).await?;
-        let reach = Reach::later::<AgentNode>(ctx, [row.id.clone()]);
-        Ok(Some(AgentNode::alone(reach, row)))
     }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod agent;
+mod api_key;
 mod checkpoint;
 mod document;
 mod documents;
@@ -38,6 +39,7 @@ struct Query(
     thread::CheckpointQuery,
     event::EventQuery,
     agent::AgentQuery,
+    api_key::ApiKeyQuery,
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
 );
@@ -50,6 +52,7 @@ struct Mutation(
     thread::CheckpointMutation,
     event::EventMutation,
     agent::AgentMutation,
+    api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
 );
 

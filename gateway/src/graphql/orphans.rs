@@ -128,7 +128,7 @@ impl OrphanNode {
 /// Which orphans.
 #[derive(InputObject, Default)]
 pub struct OrphanFilter {
-    /// Only of this kind: `AGENT` or `TASK`.
+    /// Only of this kind: `AGENT`, `TASK` or `API_KEY`.
     resource: Option<ResourceKind>,
     /// Only what lives in this tenant.
     account: Option<String>,
@@ -157,7 +157,7 @@ pub fn extract(filter: OrphanFilter, after: Option<&str>) -> Result<Extract, Fai
     let OrphanFilter { resource, account } = filter;
     let kind = resource.map(authz::Kind::from);
     if kind.is_some_and(|kind| !COMPARED.contains(&kind)) {
-        return Err(Failure::invalid("`resource` must be AGENT or TASK"));
+        return Err(Failure::invalid("`resource` must be AGENT, TASK or API_KEY"));
     }
     let cursor = |text: &str| text.parse().ok().filter(|place: &ResourceRef| COMPARED.contains(&place.kind));
     let after =

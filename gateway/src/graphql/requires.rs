@@ -29,7 +29,7 @@ pub enum Action {
     Delete,
     /// Let others see or edit it, and see who may.
     Share,
-    /// Bring a child into being. Only tenants have it.
+    /// Bring a child into being. Tenant: agents. Agent: API keys.
     Create,
 }
 
@@ -43,6 +43,8 @@ pub enum ResourceKind {
     Agent,
     /// A unit of work, and all that hangs on it.
     Task,
+    /// A credential of an agent's runtime.
+    ApiKey,
 }
 
 /// What these fields of this type need.
@@ -61,7 +63,11 @@ const fn row(object: &'static str, action: Act, on: Kind, fields: &'static [&'st
 const TABLE: &[Row] = &[
     row("Query", Act::Read, Kind::Task, &["task", "tracker", "checkpoint", "checkpoints", "event"]),
     row("Query", Act::Read, Kind::Agent, &["agent"]),
+    row("Query", Act::Read, Kind::ApiKey, &["apiKey"]),
     row("Mutation", Act::Create, Kind::Tenant, &["createAgent"]),
+    row("Mutation", Act::Delete, Kind::Agent, &["deleteAgent"]),
+    row("Mutation", Act::Create, Kind::Agent, &["createApiKey"]),
+    row("Mutation", Act::Delete, Kind::ApiKey, &["deleteApiKey"]),
     row("Mutation", Act::Execute, Kind::Agent, &["createTask"]),
     row(
         "Mutation",
@@ -87,7 +93,9 @@ const TABLE: &[Row] = &[
     row("Agent", Act::Read, Kind::Agent, &["name", "description", "status", "acpType", "statusReason", "createdAt"]),
     row("Agent", Act::Read, Kind::Agent, &["updatedAt", "registrationMetadata", "registeredAt", "inputType"]),
     row("Agent", Act::Read, Kind::Agent, &["productionDeploymentId", "viewerCan"]),
-    row("Agent", Act::Update, Kind::Agent, &["acpUrl"]),
+    row("Agent", Act::Update, Kind::Agent, &["acpUrl", "apiKeys"]),
+    row("ApiKey", Act::Read, Kind::ApiKey, &["agentId", "name", "type", "prefix", "createdAt", "viewerCan"]),
+    row("ApiKey", Act::Delete, Kind::ApiKey, &["creator"]),
 ];
 
 /// Fields about the deployment, which no relationship opens: those whom the configuration names as operators
@@ -95,7 +103,8 @@ const TABLE: &[Row] = &[
 const OPERATED: &[(&str, &str)] = &[("Query", "dualWrite"), ("Mutation", "reconcileDualWrite")];
 
 /// Types whose fields are named like actions, and say whether the viewer may do them.
-const ANSWERS: &[(&str, Kind)] = &[("TaskPermissions", Kind::Task), ("AgentPermissions", Kind::Agent)];
+const ANSWERS: &[(&str, Kind)] =
+    &[("TaskPermissions", Kind::Task), ("AgentPermissions", Kind::Agent), ("ApiKeyPermissions", Kind::ApiKey)];
 
 /// What a field needs, and on what.
 pub fn needs(object: &str, field: &str) -> Option<(Kind, Act)> {
@@ -145,7 +154,8 @@ impl CustomDirectiveFactory for Requires {
                 let Some(field) = fields.get_mut(*name) else { continue };
                 field.directive_invocations.push(requires::apply(row.action.into(), row.on.into()));
                 let said = field.description.get_or_insert_default();
-                *said = format!("{said} Needs `{}` on the {}.", row.action, row.on);
+                let on = if row.on == Kind::ApiKey { "API key" } else { row.on.as_str() };
+                *said = format!("{said} Needs `{}` on the {on}.", row.action);
             }
         }
     }

@@ -66,13 +66,15 @@ struct Part {
 enum KindWord {
     Agent,
     Task,
+    #[value(name = "api_key")]
+    ApiKey,
 }
 
 /// Where a comparison can have got to.
 fn cursor(text: &str) -> Result<ResourceRef, String> {
     let place: ResourceRef = text.parse().map_err(|error: authz::UnknownResource| error.to_string())?;
     let compared = COMPARED.contains(&place.kind);
-    compared.then_some(place).ok_or_else(|| "only agents and tasks are compared".to_owned())
+    compared.then_some(place).ok_or_else(|| "only agents, tasks and API keys are compared".to_owned())
 }
 
 impl Part {
@@ -80,6 +82,7 @@ impl Part {
         let kind = self.resource.map(|word| match word {
             KindWord::Agent => Kind::Agent,
             KindWord::Task => Kind::Task,
+            KindWord::ApiKey => Kind::ApiKey,
         });
         Extract { kind, account: self.account.as_deref().map(Arc::from), after: self.after.clone() }
     }

@@ -3,11 +3,14 @@
 use super::{
     query::{Paging, Words},
     request::Key,
-    wire::{Refused, Timestamp},
+    wire::{DeleteResponse, Refused, Timestamp},
 };
-use crate::{App, Caller, Failure};
+use crate::{App, Caller, Failure, lifecycle};
 use agents::{Order, Query};
-use authz::{Action, By, Gate, Permit, Refusal, Target, action::Read};
+use authz::{
+    Action, By, Gate, Permit, Refusal, Target,
+    action::{Delete, Read},
+};
 use axum::{Json, extract::State};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +20,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get_by_id)).routes(routes!(get_by_name))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get_by_id, delete_by_id))
+        .routes(routes!(get_by_name, delete_by_name))
 }
 
 /// An agent.
@@ -68,14 +74,50 @@ async fn get_by_id(State(app): State<App>, Caller(gate): Caller, Key(id): Key) -
 #[utoipa::path(get, path = "/agents/name/{agent_name}", tag = "agents", params(("agent_name" = String, Path)),
     responses((status = 200, description = "The agent", body = Agent), Refused))]
 async fn get_by_name(State(app): State<App>, Caller(gate): Caller, Key(name): Key) -> Result<Json<Agent>, Failure> {
-    let id = app.stores.agents.id_by_name(gate.tenant(), &name).await?;
-    show(&app, &gate, &Target::found(By::Name, &name, id)).await
+    let target = named(&app, &gate, &name).await?;
+    show(&app, &gate, &target).await
+}
+
+/// The agent of the caller's tenant that has this name, if there is one.
+pub async fn named(app: &App, gate: &Gate, name: &str) -> Result<Target<authz::Agent>, Failure> {
+    Ok(Target::found(By::Name, name, app.stores.agents.id_by_name(gate.tenant(), name).await?))
 }
 
 async fn show(app: &App, gate: &Gate, target: &Target<authz::Agent>) -> Result<Json<Agent>, Failure> {
     let permit = gate.permit(target).await?;
     let agent = app.stores.agents.get(&[&permit]).await?.pop().ok_or_else(|| permit.hidden())?;
     Ok(Json(agent.into()))
+}
+
+/// Delete an agent and its API keys; its tasks stay
+#[utoipa::path(delete, path = "/agents/{agent_id}", tag = "agents", params(("agent_id" = String, Path)),
+    responses((status = 200, description = "It is gone", body = DeleteResponse), Refused))]
+async fn delete_by_id(
+    State(app): State<App>,
+    Caller(gate): Caller,
+    Key(id): Key,
+) -> Result<Json<DeleteResponse>, Failure> {
+    delete(&app, &gate, &Target::typed(&id)).await
+}
+
+/// Delete an agent of the caller's tenant and its API keys; its tasks stay
+#[utoipa::path(delete, path = "/agents/name/{agent_name}", tag = "agents", params(("agent_name" = String, Path)),
+    responses((status = 200, description = "It is gone", body = DeleteResponse), Refused))]
+async fn delete_by_name(
+    State(app): State<App>,
+    Caller(gate): Caller,
+    Key(name): Key,
+) -> Result<Json<DeleteResponse>, Failure> {
+    let target = named(&app, &gate, &name).await?;
+    delete(&app, &gate, &target).await
+}
+
+async fn delete(app: &App, gate: &Gate, target: &Target<authz::Agent>) -> Result<Json<DeleteResponse>, Failure> {
+    let permit = gate.permit::<_, Delete>(target).await?;
+    let agent = lifecycle::delete_agent(app, permit).await?;
+    // As agentex says it: by what was typed.
+    let message = format!("Agent '{}' deleted successfully", target.requested().text);
+    Ok(Json(DeleteResponse { id: agent.id.as_str().to_owned(), message }))
 }
 
 const ORDERS: &[(&str, Order)] =

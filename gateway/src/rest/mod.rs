@@ -5,6 +5,7 @@
 //! of one registration, so there is no route without its document.
 
 mod agents;
+mod api_keys;
 mod checkpoints;
 mod contents;
 mod events;
@@ -52,6 +53,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(trackers::routes())
         .merge(checkpoints::routes())
         .merge(agents::routes())
+        .merge(api_keys::routes())
         .merge(events::routes())
         .merge(messages::routes())
         .merge(states::routes())
@@ -65,8 +67,9 @@ fn head() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(wire::problems())
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
-        .security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))));
-    let either = ["bearer", "api_key"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
+        .security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))))
+        .security_scheme("agent_api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-agent-api-key"))));
+    let either = ["bearer", "api_key", "agent_api_key"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
     OpenApiBuilder::new().info(info.build()).components(Some(components.build())).security(Some(either)).build()
 }
 

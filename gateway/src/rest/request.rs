@@ -53,6 +53,12 @@ impl Document {
         }
     }
 
+    /// The id in `field`, if one is said; null says nothing.
+    pub fn optional_id(&self, field: &str) -> Result<Option<&str>, Failure> {
+        let said = self.0.as_object().is_none_or(|fields| fields.get(field).is_some_and(|value| !value.is_null()));
+        if said { self.id(field).map(Some) } else { Ok(None) }
+    }
+
     /// The body understood as a `T`. Keys that `T` does not know are passed over.
     pub fn read<T: DeserializeOwned>(self) -> Result<T, Failure> {
         if holds_nul(&self.0) {

@@ -2,6 +2,7 @@
 //! end each row has its relationships, and nothing else has any.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by stopping")]
 
+mod keys;
 mod world;
 
 use dual_write::Swept;

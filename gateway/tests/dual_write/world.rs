@@ -1,6 +1,7 @@
 //! An application whose engine does what it is told, good or bad.
 
 use agents::{AcpType, NewAgent};
+use api_keys::Sealer;
 use authz::{
     Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind, Principal,
     Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
@@ -51,8 +52,8 @@ pub enum Trouble {
 /// The engine in memory, in trouble.
 pub struct Troubled {
     graph: Arc<MemoryGraph>,
-    /// The tasks that are registered.
-    tasks: Arc<Mutex<BTreeSet<Arc<str>>>>,
+    /// What is registered.
+    known: Arc<Mutex<BTreeSet<ResourceRef>>>,
     register: Mutex<Trouble>,
     deregister: Mutex<Trouble>,
     /// How long a write takes to apply, and again to be answered, in milliseconds.
@@ -114,21 +115,19 @@ impl Authorizer for Troubled {
         self.graph.lookup(principal, kind, action).await
     }
     async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
-        let (graph, tasks, registration) = (self.graph.clone(), self.tasks.clone(), registration.clone());
+        let (graph, known, registration) = (self.graph.clone(), self.known.clone(), registration.clone());
         let trouble = *self.register.lock().unwrap();
         let apply = async move {
-            if registration.resource.kind == Kind::Task {
-                tasks.lock().unwrap().insert(registration.resource.id.clone());
-            }
+            known.lock().unwrap().insert(registration.resource.clone());
             graph.register(&registration).await
         };
         self.write(trouble, apply).await
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
-        let (graph, tasks, resource) = (self.graph.clone(), self.tasks.clone(), resource.clone());
+        let (graph, known, resource) = (self.graph.clone(), self.known.clone(), resource.clone());
         let trouble = *self.deregister.lock().unwrap();
         let apply = async move {
-            tasks.lock().unwrap().remove(&resource.id);
+            known.lock().unwrap().remove(&resource);
             graph.deregister(&resource).await
         };
         self.write(trouble, apply).await
@@ -147,9 +146,9 @@ impl Authorizer for Troubled {
 /// An application with an agent in it, and its owner.
 pub struct World {
     pub engine: Arc<Troubled>,
-    app: App,
-    gate: Gate,
-    agent: Id<authz::Agent>,
+    pub app: App,
+    pub gate: Gate,
+    pub agent: Id<authz::Agent>,
     names: Mutex<BTreeSet<String>>,
 }
 
@@ -157,7 +156,7 @@ impl World {
     pub async fn new() -> Self {
         let engine = Arc::new(Troubled {
             graph: Arc::default(),
-            tasks: Arc::default(),
+            known: Arc::default(),
             register: Mutex::new(Trouble::None),
             deregister: Mutex::new(Trouble::None),
             step: AtomicU64::default(),
@@ -178,6 +177,7 @@ impl World {
             resolver: Arc::new(TokenTable::default()),
             stores: Stores {
                 agents: store.clone(),
+                api_keys: store.clone(),
                 tasks: store.clone(),
                 trackers: store.clone(),
                 checkpoints: store.clone(),
@@ -185,6 +185,7 @@ impl World {
                 messages: store.clone(),
                 states: store,
             },
+            sealer: Sealer::new(b""),
             denials: DenialPolicy::Hide,
             limits: Limits::default(),
             request_timeout: Duration::from_secs(30),
@@ -234,7 +235,13 @@ impl World {
 
     /// The ids of the tasks that are registered.
     pub fn registered(&self) -> Vec<Arc<str>> {
-        self.engine.tasks.lock().unwrap().iter().cloned().collect()
+        self.known(Kind::Task)
+    }
+
+    /// The ids of the things of a kind that are registered.
+    pub fn known(&self, kind: Kind) -> Vec<Arc<str>> {
+        let known = self.engine.known.lock().unwrap();
+        known.iter().filter(|resource| resource.kind == kind).map(|resource| resource.id.clone()).collect()
     }
 
     /// Each row is registered, and nothing else is.

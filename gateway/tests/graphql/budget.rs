@@ -1,6 +1,7 @@
 //! How many calls an operation makes: fixed by its shape, whatever the number of rows.
 
 use crate::world::{Who, World, codes};
+use http::Request;
 use serde_json::{Value, json};
 
 async fn calls(world: &World, who: Who, query: &str, variables: Value) -> Vec<&'static str> {
@@ -53,6 +54,54 @@ async fn a_list_costs_the_same_for_ten_and_for_a_hundred() {
     for n in [10, 100] {
         assert_eq!(calls(&world, Who::Owner, query, json!({"n": n})).await, expected, "{n}");
     }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_list_of_agents_are_one_call_and_one_check() {
+    let world = World::new().await;
+    for n in 0..20 {
+        let input = format!("{{name: \"agent-{n}\", description: \"\", acpType: SYNC}}");
+        let made = world.owner(&format!("mutation {{ createAgent(input: {input}) {{ id }} }}")).await;
+        let agent = made["data"]["createAgent"]["id"].as_str().unwrap().to_owned();
+        for key in 0..n % 3 {
+            world.make_key(&agent, &format!("key {key}")).await;
+        }
+    }
+    let query = "query($n: Int!) { agents(first: $n) { nodes { id name acpUrl apiKeys(first: 2) { \
+        nodes { id name prefix creator viewerCan { delete } } pageInfo { hasNextPage } } } } }";
+    // Of the agents, and of all their keys.
+    let expected = ["agents.page", "api_keys.of_agents", "engine.check", "engine.check", "engine.lookup"];
+    for n in [2, 20] {
+        assert_eq!(calls(&world, Who::Owner, query, json!({"n": n})).await, expected, "{n}");
+    }
+    let id = json!({"id": world.key});
+    let query = "query($id: ID!) { apiKey(id: $id) { id name creator viewerCan { delete } } }";
+    assert_eq!(calls(&world, Who::Owner, query, id.clone()).await, ["api_keys.get", "engine.check"]);
+    let query = "mutation($id: ID!) { deleteApiKey(id: $id) { id name creator viewerCan { delete } } }";
+    let expected = ["api_keys.delete", "engine.check", "engine.deregister", "ledger.postpone"];
+    assert_eq!(calls(&world, Who::Owner, query, id).await, expected);
+    let query = "mutation($id: ID!) { createApiKey(input: {agentId: $id, name: \"n\"}) { secret apiKey { id } } }";
+    let expected = ["api_keys.create", "engine.check", "engine.register", "ledger.open"];
+    assert_eq!(calls(&world, Who::Owner, query, json!({"id": world.agent})).await, expected);
+}
+
+#[tokio::test]
+async fn w12_a_key_is_known_by_one_look_up_and_a_configured_token_by_none() {
+    let world = World::new().await;
+    let query = "mutation($id: ID!) { createApiKey(input: {agentId: $id, name: \"n\"}) { secret } }";
+    let made = world.ask(Who::Owner, query, json!({"id": world.agent})).await;
+    let secret = made["data"]["createApiKey"]["secret"].as_str().unwrap().to_owned();
+    world.calls.take();
+    let ask = async |token: &str| {
+        let request = Request::post("/graphql").header("content-type", "application/json").header("x-api-key", token);
+        let answer = world.send(request.body(r#"{"query": "{ viewer { principal } }"}"#.into()).unwrap()).await;
+        (answer.status.as_u16(), world.calls.take())
+    };
+    assert_eq!(ask(&secret).await, (200, vec!["api_keys.bearer"]));
+    assert_eq!(ask(&secret).await, (200, vec!["api_keys.bearer"]), "nothing is remembered");
+    assert_eq!(ask("owner").await, (200, vec![]));
+    assert_eq!(ask("what no key can be").await, (401, vec![]));
+    assert_eq!(ask(&"x".repeat(40)).await, (401, vec!["api_keys.bearer"]));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Ports that write down what they are called for, and then do it.
 
-use agents::{Agent, AgentId, AgentStore, NewAgent};
+use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent};
+use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey};
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Decision, Ending, EngineError, Extent, Guarded, Holder, Id, IntentId, Kind, Page,
+    Action, After, Authorizer, Check, Decision, Ending, EngineError, Extent, Guarded, Holder, Id, IntentId, Kind, Page,
     Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope, Task as TaskKind, Tenant,
     action::{Create, Delete, Execute, Read, Update},
 };
@@ -149,12 +150,76 @@ impl AgentStore for Counted<dyn AgentStore> {
         self.calls.note("agents.create");
         self.port.create(permit, new, registered).await
     }
+    async fn delete(
+        &self,
+        permit: &Permit<authz::Agent, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<Deleted>, agents::StoreError> {
+        self.calls.note("agents.delete");
+        self.port.delete(permit, ending).await
+    }
     async fn of_tasks(
         &self,
         tasks: &[&Permit<TaskKind, Read>],
     ) -> Result<Vec<(Id<TaskKind>, AgentId)>, agents::StoreError> {
         self.calls.note("agents.of_tasks");
         self.port.of_tasks(tasks).await
+    }
+}
+
+#[async_trait]
+impl ApiKeyStore for Counted<dyn ApiKeyStore> {
+    async fn bearer(&self, digest: &Digest) -> Result<Option<Bearer>, api_keys::StoreError> {
+        self.calls.note("api_keys.bearer");
+        self.port.bearer(digest).await
+    }
+    async fn get(&self, permit: &Permit<authz::ApiKey, Read>) -> Result<Option<ApiKey>, api_keys::StoreError> {
+        self.calls.note("api_keys.get");
+        self.port.get(permit).await
+    }
+    async fn id_by_name(
+        &self,
+        tenant: &Id<Tenant>,
+        agent: AgentKey<'_>,
+        name: &str,
+        key_type: KeyType,
+    ) -> Result<Option<ApiKeyId>, api_keys::StoreError> {
+        self.calls.note("api_keys.id_by_name");
+        self.port.id_by_name(tenant, agent, name, key_type).await
+    }
+    async fn page(
+        &self,
+        scope: &Scope<authz::ApiKey, Read>,
+        query: &api_keys::Query,
+    ) -> Result<Page<ApiKey>, api_keys::StoreError> {
+        self.calls.note("api_keys.page");
+        self.port.page(scope, query).await
+    }
+    async fn of_agents(
+        &self,
+        agents: &[&Permit<authz::Agent, Update>],
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Vec<Page<ApiKey>>, api_keys::StoreError> {
+        self.calls.note("api_keys.of_agents");
+        self.port.of_agents(agents, after, limit).await
+    }
+    async fn create(
+        &self,
+        agent: &Permit<authz::Agent, Create>,
+        new: NewApiKey,
+        registered: Registered,
+    ) -> Result<ApiKey, api_keys::StoreError> {
+        self.calls.note("api_keys.create");
+        self.port.create(agent, new, registered).await
+    }
+    async fn delete(
+        &self,
+        permit: &Permit<authz::ApiKey, Delete>,
+        ending: &Ending,
+    ) -> Result<Option<ApiKey>, api_keys::StoreError> {
+        self.calls.note("api_keys.delete");
+        self.port.delete(permit, ending).await
     }
 }
 

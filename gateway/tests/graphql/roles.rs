@@ -4,7 +4,10 @@ use crate::{
     sdl::{Field, fields},
     world::{Who, World, codes, paths},
 };
-use authz::{Action, ActionSet, Kind, Principal, Relation, Role, schema::allowed};
+use authz::{
+    Action, ActionSet, Kind, Principal, Relation, Role,
+    schema::{allowed, inherited},
+};
 use enumset::EnumSet;
 use serde_json::{Value, json};
 
@@ -18,8 +21,11 @@ fn may(who: Who, kind: &str) -> ActionSet {
         ("agent", Who::Owner) => (Kind::Agent, Relation::Owner.into()),
         ("agent", Who::Viewer) => (Kind::Agent, Relation::Viewer.into()),
         ("agent", Who::Runtime) => (Kind::Agent, Relation::Runtime.into()),
+        // The owner made the key; the runtime may change the agent it is for.
+        ("api_key", Who::Owner) => (Kind::ApiKey, Relation::Owner.into()),
+        ("api_key", Who::Runtime) => return inherited(Kind::ApiKey, may(who, "agent")),
         ("tenant", Who::Owner | Who::Editor | Who::Viewer | Who::Stranger) => (Kind::Tenant, Relation::Member.into()),
-        ("task" | "agent" | "tenant", _) => (Kind::Task, EnumSet::empty()),
+        ("task" | "agent" | "api_key" | "tenant", _) => (Kind::Task, EnumSet::empty()),
         _ => panic!("{kind}"),
     };
     allowed(kind, held, who != Who::Runtime)
@@ -39,13 +45,14 @@ fn selection(field: &Field, all: &[Field]) -> String {
 
 /// How a node of each type is reached, and where it is in the answer.
 fn reach(world: &World, object: &str) -> Option<(String, &'static str)> {
-    let World { task, tracker, event, agent, .. } = world;
+    let World { task, tracker, event, agent, key, .. } = world;
     Some(match object {
         "Task" => (format!("task(id: {})", json!(task)), "task"),
         "Tracker" => (format!("tracker(id: {})", json!(tracker)), "tracker"),
         "Checkpoint" => (format!("checkpoint(threadId: {})", json!(task)), "checkpoint"),
         "Event" => (format!("event(id: {})", json!(event)), "event"),
         "Agent" => (format!("agent(id: {})", json!(agent)), "agent"),
+        "ApiKey" => (format!("apiKey(id: {})", json!(key)), "apiKey"),
         _ => return None,
     })
 }
@@ -100,10 +107,13 @@ async fn viewer_can_says_what_the_schema_says() {
 
 /// The arguments of each mutation about the task, the tracker or the agent of the world.
 fn arguments(world: &World, mutation: &str) -> Option<String> {
-    let World { task, tracker, event, agent, .. } = world;
-    let [task, tracker, event, agent] = [task, tracker, event, agent].map(|id| json!(id).to_string());
+    let World { task, tracker, event, agent, key, .. } = world;
+    let [task, tracker, event, agent, key] = [task, tracker, event, agent, key].map(|id| json!(id).to_string());
     Some(match mutation {
         "createAgent" => "input: {name: \"new\", description: \"\", acpType: SYNC}".to_owned(),
+        "deleteAgent" => format!("id: {agent}"),
+        "createApiKey" => format!("input: {{agentId: {agent}, name: \"another\"}}"),
+        "deleteApiKey" => format!("id: {key}"),
         "createTask" => format!("input: {{agentId: {agent}}}"),
         "updateTask" => format!("id: {task}, input: {{mergeParams: {{a: 1}}}}"),
         "cancelTask" | "completeTask" | "failTask" | "terminateTask" | "timeoutTask" | "interruptTask"
@@ -158,10 +168,11 @@ async fn absent_and_hidden_cannot_be_told_apart() {
             ("Query", "tracker") => format!("id: \"{}\"", world.tracker),
             ("Query", "event") => format!("id: \"{}\"", world.event),
             ("Query", "agent") => format!("id: \"{}\"", world.agent),
+            ("Query", "apiKey") => format!("id: \"{}\"", world.key),
             ("Query", "checkpoint" | "checkpoints") => format!("threadId: \"{}\"", world.task),
             _ => continue,
         };
-        let ids = [&world.task, &world.tracker, &world.agent, &world.event];
+        let ids = [&world.task, &world.tracker, &world.agent, &world.event, &world.key];
         let Some(real) = ids.into_iter().find(|id| arguments.contains(id.as_str())) else { continue };
         let operation = field.object.to_lowercase();
         let ask = async |arguments: &str| {

@@ -84,11 +84,12 @@ fn the_permissions_are_the_committed_ones() {
 fn nothing_is_shown_without_a_permission_but_ids() {
     let open: Vec<_> = fields()
         .into_iter()
-        .filter(|field| ["Task", "Tracker", "Checkpoint", "Event", "Agent"].contains(&field.object.as_str()))
+        .filter(|field| ["Task", "Tracker", "Checkpoint", "Event", "Agent", "ApiKey"].contains(&field.object.as_str()))
         .filter(|field| field.needs.is_none())
         .map(|field| format!("{}.{}", field.object, field.name))
         .collect();
-    let ids = ["Agent.id", "Checkpoint.threadId", "Checkpoint.namespace", "Checkpoint.checkpointId", "Event.id"];
+    let ids =
+        ["Agent.id", "ApiKey.id", "Checkpoint.threadId", "Checkpoint.namespace", "Checkpoint.checkpointId", "Event.id"];
     let ids: Vec<_> = ids.into_iter().chain(["Task.id", "Tracker.id"]).collect();
     assert_eq!(open, ids);
 }

@@ -1,14 +1,15 @@
 //! A deployment with an agent, a task, and people who stand differently to it.
 
 use crate::counting::{Calls, Counted};
+use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
 use dual_write::{DualWrite, Inspector, Ledger};
-use gateway::{App, Limits, Parts, Stores, graphql};
+use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use identity::{AuthContext, Operated, TokenTable};
+use identity::{AuthContext, InTurn, Operated, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
@@ -59,6 +60,7 @@ pub struct World {
     pub task: String,
     pub tracker: String,
     pub event: String,
+    pub key: String,
 }
 
 /// An answer, taken apart.
@@ -131,6 +133,9 @@ impl World {
         let counted: Arc<dyn Authorizer> =
             Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() });
         let ledger = Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn Ledger>, calls: calls.clone() });
+        let keys: Arc<dyn ApiKeyStore> =
+            Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn ApiKeyStore>, calls: calls.clone() });
+        let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
             engine: Arc::clone(&counted),
@@ -140,12 +145,13 @@ impl World {
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
             dual_write,
-            resolver: Arc::new(tokens),
+            resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {
                     port: Arc::clone(&store) as Arc<dyn agents::AgentStore>,
                     calls: calls.clone(),
                 }),
+                api_keys: keys,
                 tasks: Arc::new(Counted {
                     port: Arc::clone(&store) as Arc<dyn tasks::TaskStore>,
                     calls: calls.clone(),
@@ -166,14 +172,15 @@ impl World {
                 messages: store.clone(),
                 states: store,
             },
+            sealer: Sealer::new(b""),
             denials,
             limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
             request_timeout: Duration::from_secs(30),
             introspection,
         });
         let router = graphql::router(app);
-        let (agent, task, tracker, event) = Default::default();
-        let mut world = Self { router, calls, engine, agent, task, tracker, event };
+        let (agent, task, tracker, event, key) = Default::default();
+        let mut world = Self { router, calls, engine, agent, task, tracker, event, key };
         world.populate().await;
         world.calls.take();
         world
@@ -207,6 +214,14 @@ impl World {
         let trackers = self.owner(&format!("{{ task(id: {task}) {{ trackers {{ id }} }} }}")).await;
         self.tracker = text(&trackers["data"]["task"]["trackers"][0]["id"]);
         self.put_checkpoint(&self.task.clone(), "1").await;
+        self.key = self.make_key(&self.agent.clone(), "the key").await;
+    }
+
+    /// An API key of an agent of the owner's.
+    pub async fn make_key(&self, agent: &str, name: &str) -> String {
+        let query = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } } }";
+        let made = self.ask(Who::Owner, query, json!({"input": {"agentId": agent, "name": name}})).await;
+        text(&made["data"]["createApiKey"]["apiKey"]["id"])
     }
 
     pub async fn put_checkpoint(&self, task: &str, id: &str) {

@@ -15,6 +15,11 @@ enum Names {
     EventId,
     AgentId,
     AgentName,
+    /// Of an agent of its own, to be deleted.
+    OwnAgentId,
+    OwnAgentName,
+    KeyId,
+    KeyName,
     MessageId,
     StateId,
 }
@@ -38,7 +43,10 @@ const NOBODY: &[&str] = &[];
 
 /// Every operation on one thing.
 fn operations() -> Vec<Operation> {
-    use Names::{AgentId, AgentName, EventId, MessageId, StateId, TaskId, TaskName, TrackerId};
+    use Names::{
+        AgentId, AgentName, EventId, KeyId, KeyName, MessageId, OwnAgentId, OwnAgentName, StateId, TaskId, TaskName,
+        TrackerId,
+    };
     let row = |method, route, path, names, body, may| Operation { method, route, path, names, body, may };
     let patch = || Some(json!({"task_metadata": {"touched": true}}));
     let thread = |rest: Value| {
@@ -90,6 +98,28 @@ fn operations() -> Vec<Operation> {
         row("GET", "/events", "/events?task_id=KEY&agent_id=AGENT", TaskId, None, READERS),
         row("GET", "/agents/{agent_id}", "/agents/KEY", AgentId, None, READERS),
         row("GET", "/agents/name/{agent_name}", "/agents/name/KEY", AgentName, None, READERS),
+        row("DELETE", "/agents/{agent_id}", "/agents/KEY", OwnAgentId, None, NOBODY),
+        row("DELETE", "/agents/name/{agent_name}", "/agents/name/KEY", OwnAgentName, None, NOBODY),
+        row(
+            "POST",
+            "/agent_api_keys",
+            "/agent_api_keys",
+            AgentId,
+            Some(json!({"agent_id": "KEY", "name": new_id()})),
+            NOBODY,
+        ),
+        row("GET", "/agent_api_keys", "/agent_api_keys?agent_id=KEY", AgentId, None, READERS),
+        row("GET", "/agent_api_keys/{id}", "/agent_api_keys/KEY", KeyId, None, RUNTIME),
+        row("DELETE", "/agent_api_keys/{id}", "/agent_api_keys/KEY", KeyId, None, NOBODY),
+        row("GET", "/agent_api_keys/name/{name}", "/agent_api_keys/name/KEY?agent_id=AGENT", KeyName, None, RUNTIME),
+        row(
+            "DELETE",
+            "/agent_api_keys/name/{name}",
+            "/agent_api_keys/name/KEY?agent_name=scribe",
+            KeyName,
+            None,
+            NOBODY,
+        ),
         row("GET", "/messages", "/messages?task_id=KEY", TaskId, None, READERS),
         row("GET", "/messages/paginated", "/messages/paginated?task_id=KEY", TaskId, None, READERS),
         row("POST", "/messages", "/messages", TaskId, on_task(json!({"content": content})), WRITERS),
@@ -128,6 +158,10 @@ async fn keys(world: &World, names: Names) -> (String, String) {
         Names::EventId => world.event(&task, "hi").await,
         Names::AgentId => world.agent.id.to_string(),
         Names::AgentName => world.agent.name.clone(),
+        Names::OwnAgentId => world.another_agent().await.id.to_string(),
+        Names::OwnAgentName => world.another_agent().await.name,
+        Names::KeyId => world.api_key().await.0.id.to_string(),
+        Names::KeyName => world.api_key().await.0.name,
         Names::MessageId => world.message(&task).await,
         Names::StateId => world.state(&task).await,
     };
@@ -181,7 +215,9 @@ async fn denied_is_missing(pick: fn(&Operation) -> bool) {
             let denied = send(&world, who, operation, &here).await;
             let missing = send(&world, who, operation, &absent).await;
             assert_eq!(denied.seen(&here), missing.seen(&absent), "{who}: {} {}", operation.method, operation.route);
-            let by = if matches!(operation.names, Names::TaskName | Names::AgentName) { "name" } else { "id" };
+            let named =
+                matches!(operation.names, Names::TaskName | Names::AgentName | Names::OwnAgentName | Names::KeyName);
+            let by = if named { "name" } else { "id" };
             let body =
                 json!({"message": format!("Item with {by} '{here}' does not exist."), "code": 404, "data": null});
             assert_eq!(denied.json(), body);
@@ -219,7 +255,16 @@ async fn p5_a_denied_name_answers_as_if_nobody_had_it() {
 
 #[tokio::test]
 async fn p7_a_denied_agent_answers_as_if_it_were_missing() {
-    denied_is_missing(|operation| matches!(operation.names, Names::AgentId | Names::AgentName)).await;
+    denied_is_missing(|operation| {
+        use Names::{AgentId, AgentName, OwnAgentId, OwnAgentName};
+        matches!(operation.names, AgentId | AgentName | OwnAgentId | OwnAgentName)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn p7_a_denied_api_key_answers_as_if_it_were_missing() {
+    denied_is_missing(|operation| matches!(operation.names, Names::KeyId | Names::KeyName)).await;
 }
 
 #[tokio::test]
@@ -248,6 +293,9 @@ async fn c6_a_denied_caller_is_not_told_what_else_is_wrong() {
         "agent_id": 7, "state": 7});
     for mut operation in operations().into_iter().filter(|operation| operation.method != "GET") {
         operation.body = Some(bad.clone());
+        if operation.names == Names::AgentId {
+            operation.body = Some(json!({"agent_id": "KEY", "name": 7, "api_key_type": 7, "api_key": 7}));
+        }
         let (here, absent) = keys(&world, operation.names).await;
         let denied = send(&world, "stranger", &operation, &here).await;
         assert_eq!(denied.status, StatusCode::NOT_FOUND, "{denied:?}");

@@ -1,9 +1,10 @@
 //! What the tests stand on: an application, and people who send it requests.
 
+use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Holder, Id, Kind, Principal, Registration,
-    Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
-    action::{Share, Update},
+    Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind, Principal,
+    Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    action::{Create, Share, Update},
 };
 use axum::{
     Router,
@@ -12,7 +13,7 @@ use axum::{
 use dual_write::{DualWrite, Inspector};
 use gateway::{
     App, Limits, Parts, Stores,
-    lifecycle::{TaskDraft, create_agent, create_task, new_id},
+    lifecycle::{ApiKeyDraft, TaskDraft, create_agent, create_api_key, create_task, new_id},
     rest,
 };
 use http::{HeaderMap, Request, StatusCode};
@@ -88,6 +89,7 @@ impl World {
         let store = Arc::new(store_memory::MemoryStore::default());
         let stores = Stores {
             agents: store.clone(),
+            api_keys: store.clone(),
             tasks: store.clone(),
             trackers: store.clone(),
             checkpoints: store.clone(),
@@ -121,29 +123,35 @@ impl World {
             dual_write,
             resolver: Arc::new(tokens),
             stores,
+            sealer: Sealer::new(b""),
             denials: DenialPolicy::Hide,
             limits: Limits { body_bytes: BODY_LIMIT, ..Limits::default() },
             request_timeout: Duration::from_secs(30),
             introspection: true,
         });
         let owner = app.gate(&people[0].1);
-        let new = agents::NewAgent {
-            id: agent_id,
-            name: "scribe".to_owned(),
-            description: "Writes things down.".to_owned(),
-            acp_type: agents::AcpType::Async,
-            acp_url: Some("http://127.0.0.1:9".to_owned()),
-            registration_metadata: None,
-            input_type: None,
-            creator: Some(owner.principal().clone()),
-        };
-        let agent = create_agent(&app, &owner, new).await.unwrap();
+        let agent = create_agent(&app, &owner, new_agent(agent_id, "scribe", &owner)).await.unwrap();
         Self { router: rest::router(app.clone()), app, engine, agent, people }
     }
 
-    pub fn gate(&self, who: &str) -> authz::Gate {
+    pub fn gate(&self, who: &str) -> Gate {
         let (_, who) = self.people.iter().find(|(name, _)| *name == who).unwrap();
         self.app.gate(who)
+    }
+
+    /// Another agent of the owner's.
+    pub async fn another_agent(&self) -> agents::Agent {
+        let (owner, id) = (self.gate("owner"), new_id());
+        create_agent(&self.app, &owner, new_agent(Id::new(id.clone()), &id, &owner)).await.unwrap()
+    }
+
+    /// An API key of the agent's, made by the owner, and the key itself.
+    pub async fn api_key(&self) -> (api_keys::ApiKey, String) {
+        let owner = self.gate("owner");
+        let permit = owner.permit::<authz::Agent, Create>(&Target::known(self.agent.id.clone())).await.unwrap();
+        let draft = ApiKeyDraft { name: new_id(), key_type: KeyType::External, secret: None };
+        let (key, secret) = create_api_key(&self.app, &owner, permit, draft).await.unwrap();
+        (key, secret.expose().to_owned())
     }
 
     /// A task of the owner's, which the editor may edit and the viewer may see.
@@ -229,6 +237,19 @@ impl World {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let questions = std::mem::take(&mut *self.engine.asked.lock().unwrap());
         Answer { status: parts.status, headers: parts.headers, bytes, questions }
+    }
+}
+
+fn new_agent(id: agents::AgentId, name: &str, owner: &Gate) -> agents::NewAgent {
+    agents::NewAgent {
+        id,
+        name: name.to_owned(),
+        description: "Writes things down.".to_owned(),
+        acp_type: agents::AcpType::Async,
+        acp_url: Some("http://127.0.0.1:9".to_owned()),
+        registration_metadata: None,
+        input_type: None,
+        creator: Some(owner.principal().clone()),
     }
 }
 

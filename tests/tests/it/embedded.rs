@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
-    process::Output,
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,17 @@ async fn a_killed_gateway_can_be_started_again_at_once() {
 async fn told_to_stop_it_stops_its_cluster() {
     let mut server = Server::start(Storage::Private).await;
     let cluster = postmaster(&server.data_dir());
+    assert!(server.stop().success());
+    assert!(gone(cluster, Duration::from_secs(1)).await);
+}
+
+#[tokio::test]
+async fn told_to_stop_together_with_its_children_it_stops_its_cluster() {
+    let mut server = Server::start(Storage::Private).await;
+    let cluster = postmaster(&server.data_dir());
+    let told = Command::new("pkill").args(["-TERM", "-P", &server.pid().to_string()]).status().unwrap();
+    assert!(told.success(), "it has a child");
+    ready(&server.anonymous()).await;
     assert!(server.stop().success());
     assert!(gone(cluster, Duration::from_secs(1)).await);
 }

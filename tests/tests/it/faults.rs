@@ -132,6 +132,41 @@ async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself()
 }
 
 #[tokio::test]
+async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
+    let (world, road) = behind_a_road().await;
+    let key = world.holder(&world.api_key(&world.agent, "runtime").await);
+    let unknown = As::new("unknown", &world.server.demo.url(), Some(world::nobody()), None);
+    let viewer = "{ viewer { principal } }";
+    assert_eq!((key.get("/agents").await.status, unknown.get("/agents").await.status), (200, 401));
+    for _ in 0..2 {
+        road.close();
+        // Nobody can say whose a credential is that is not in the configuration.
+        for caller in [&key, &unknown] {
+            let answer = caller.get("/agents").await;
+            assert_eq!((answer.status, answer.rest_code()), (503, Some("UNAVAILABLE")), "{}", answer.text());
+            assert!(answer.headers.contains_key("retry-after"));
+            let answer = caller.gql(viewer, Value::Null).await;
+            assert_eq!((answer.status, answer.codes()), (503, vec!["UNAVAILABLE".to_owned()]), "{}", answer.text());
+            let told = answer.text().to_lowercase();
+            assert_eq!(SECRETS.iter().find(|secret| told.contains(**secret)), None, "{told}");
+        }
+        // One that is in it is known without asking.
+        assert_eq!(
+            world.owner.gql(viewer, Value::Null).await.data()["viewer"]["principal"],
+            json!(world.owner.principal)
+        );
+        road.open();
+        let mut tries = 0;
+        while key.get("/agents").await.status != 200 {
+            tries += 1;
+            assert!(tries < 100, "it did not come back");
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(unknown.get("/agents").await.status, 401, "that nobody could say is not remembered");
+    }
+}
+
+#[tokio::test]
 async fn connections_that_break_while_they_lie_idle_are_not_the_callers_matter() {
     let (world, road) = behind_a_road().await;
     let task = world.task().await;

@@ -17,6 +17,10 @@ fn share(document: &str, things: &Things) -> Ask {
     gql(document, json!({ "id": things.task, "principal": "user:somebody", "role": "VIEWER" }))
 }
 
+fn about_key(document: &str, things: &Things) -> Ask {
+    gql(document, json!({ "id": things.key }))
+}
+
 const READ: Needs = Needs::Task("read");
 const UPDATE: Needs = Needs::Task("update");
 const DELETE: Needs = Needs::Task("delete");
@@ -45,7 +49,14 @@ pub const FIELDS: &[Operation] = &[
     field("Query.agent", Needs::Agent("read"), |t| {
         gql("query($id: ID!) { agent(id: $id) { id name } }", json!({ "id": t.agent }))
     }),
-    field("Query.agents", Needs::List, |_| gql("{ agents(first: 100) { nodes { id name } } }", json!({}))),
+    field("Query.agents", Needs::List, |_| {
+        gql(
+            // The oldest first: others are made all the time.
+            "{ agents(first: 100, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { id name } } }",
+            json!({}),
+        )
+    }),
+    field("Query.apiKey", Needs::ApiKey("read"), |t| about_key("query($id: ID!) { apiKey(id: $id) { id name } }", t)),
     field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
     field("Query.dualWrite", Needs::Operator("read"), |t| {
         let document = "query($id: ID!) { dualWrite { status { pending } explain(resource: $id) { resource } } }";
@@ -57,6 +68,16 @@ pub const FIELDS: &[Operation] = &[
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
         gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))
+    }),
+    field("Mutation.deleteAgent", Needs::OwnAgent("delete"), |t| {
+        gql("mutation($id: ID!) { deleteAgent(id: $id) { id name } }", json!({ "id": t.own_agent }))
+    }),
+    field("Mutation.createApiKey", Needs::Agent("create"), |t| {
+        let input = json!({ "agentId": t.agent, "name": world::nobody() });
+        gql(documents::CREATE_API_KEY, json!({ "input": input }))
+    }),
+    field("Mutation.deleteApiKey", Needs::ApiKey("delete"), |t| {
+        about_key("mutation($id: ID!) { deleteApiKey(id: $id) { id name } }", t)
     }),
     field("Mutation.createTask", Needs::Agent("execute"), |t| {
         gql(documents::CREATE_TASK, json!({ "input": { "agentId": t.agent } }))
@@ -102,6 +123,12 @@ pub const FIELDS: &[Operation] = &[
     field("Task.viewerCan", READ, |t| {
         let every = "read update execute cancel delete share";
         about_task(&format!("query($id: ID!) {{ task(id: $id) {{ id viewerCan {{ {every} }} }} }}"), t)
+    }),
+    field("Agent.apiKeys", Needs::Agent("update"), |t| {
+        gql("query($id: ID!) { agent(id: $id) { id apiKeys(first: 1) { nodes { id } } } }", json!({ "id": t.agent }))
+    }),
+    field("ApiKey.creator", Needs::ApiKey("delete"), |t| {
+        about_key("query($id: ID!) { apiKey(id: $id) { id creator } }", t)
     }),
     field("Agent.acpUrl", Needs::Agent("update"), |t| {
         gql("query($id: ID!) { agent(id: $id) { id acpUrl } }", json!({ "id": t.agent }))

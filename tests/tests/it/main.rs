@@ -14,6 +14,8 @@ mod clients;
 mod embedded;
 mod faults;
 mod fields;
+mod key_kills;
+mod keys;
 mod kills;
 mod matrix;
 mod metrics;

@@ -21,8 +21,9 @@ const HEAD: &str = "\
 # 401        the caller is nobody
 #
 # The editor and the viewer hold these roles on the task and on its agent; the agent is the task's agent's
-# own credential; the operator runs the tenant and the deployment; the guest belongs to another tenant and was made the task's
-# editor; the stranger belongs to that tenant too, and holds nothing.
+# own credential; the operator runs the tenant and the deployment; the guest belongs to another tenant and was
+# made the task's editor; the stranger belongs to that tenant too, and holds nothing. The API key is one of that
+# agent's, made by the owner.
 ";
 
 struct Table<'a> {
@@ -63,7 +64,7 @@ impl Table<'_> {
 }
 
 fn row(head: &str, cells: &[impl std::fmt::Display]) -> String {
-    let mut line = format!("{head:<34}");
+    let mut line = format!("{head:<33} ");
     for cell in cells {
         let _ = write!(line, "{cell:<11}");
     }

@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 pub enum Needs {
     /// An action on the agent.
     Agent(&'static str),
+    /// An action on an agent that only the owner knows of.
+    OwnAgent(&'static str),
+    /// An action on an API key of the agent, made by the owner.
+    ApiKey(&'static str),
     /// An action on the task.
     Task(&'static str),
     /// An action on the task, and reading the agent.
@@ -29,6 +33,8 @@ impl Needs {
     pub fn title(self) -> String {
         match self {
             Self::Agent(action) => format!("agent {action}"),
+            Self::OwnAgent(action) => format!("agent {action}, of the owner's own"),
+            Self::ApiKey(action) => format!("API key {action}"),
             Self::Task(action) => format!("task {action}"),
             Self::TaskAndAgent(action) => format!("task {action}, agent read"),
             Self::Tenant(action) => format!("tenant {action}"),
@@ -140,6 +146,7 @@ impl Operation {
                 | Needs::Operator(_)
                 | Needs::Task("read")
                 | Needs::Agent("read")
+                | Needs::ApiKey("read")
                 | Needs::TaskAndAgent("read")
         )
     }
@@ -151,38 +158,52 @@ pub fn may(part: &str, needs: Needs) -> bool {
     let people = |parts: &[&str]| parts.contains(&part);
     match needs {
         Needs::Task("read") | Needs::Agent("read") | Needs::List => people(&["owner", "editor", "viewer", "agent"]),
-        Needs::Task("update") | Needs::Agent("update" | "execute") => people(&["owner", "editor", "agent"]),
+        // Whoever may change an agent sees its keys; a runtime makes and ends none.
+        Needs::Task("update") | Needs::Agent("update" | "execute") | Needs::ApiKey("read") => {
+            people(&["owner", "editor", "agent"])
+        }
+        Needs::Agent("create") | Needs::ApiKey("delete") => people(&["owner", "editor"]),
         Needs::Task("execute") => people(&["owner", "agent"]),
-        Needs::Task("cancel" | "delete" | "share") => owner,
+        Needs::Task("cancel" | "delete" | "share") | Needs::OwnAgent("delete") => owner,
         Needs::TaskAndAgent(action) => may(part, Needs::Task(action)) && may(part, Needs::Agent("read")),
         // The stranger makes things in their own tenant; an agent's credential is no member of one.
         Needs::Tenant("create") => people(&["owner", "editor", "viewer", "operator", "stranger", "guest"]),
         Needs::Known => part != "anonymous",
         Needs::Operator(_) => part == "operator",
-        Needs::Task(action) | Needs::Agent(action) | Needs::Tenant(action) => panic!("no such action: {action}"),
+        Needs::Task(action)
+        | Needs::Agent(action)
+        | Needs::OwnAgent(action)
+        | Needs::ApiKey(action)
+        | Needs::Tenant(action) => panic!("no such action: {action}"),
+    }
+}
+
+/// Whether somebody sees what an operation is on.
+pub fn sees(part: &str, needs: Needs) -> bool {
+    match needs {
+        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) => may(part, Needs::Task("read")),
+        Needs::ApiKey(_) => may(part, Needs::ApiKey("read")),
+        // The owner does, and may do all there is. The caller's own tenant: a caller who is no member of it
+        // does not see it.
+        Needs::OwnAgent(_) | Needs::Tenant(_) | Needs::Operator(_) | Needs::List | Needs::Known => false,
     }
 }
 
 /// How an operation on things that are there is to go, where denials are `split` or not.
 pub fn expected(part: &str, needs: Needs, split: bool) -> Outcome {
-    let sees = match needs {
-        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) => may(part, Needs::Task("read")),
-        // The caller's own tenant: a caller who is no member of it does not see it.
-        Needs::Tenant(_) | Needs::Operator(_) | Needs::List | Needs::Known => false,
-    };
-    match needs {
-        _ if part == "anonymous" => Outcome::Unauthenticated,
-        _ if may(part, needs) => Outcome::Done,
-        Needs::List => Outcome::Empty,
+    if part == "anonymous" {
+        Outcome::Unauthenticated
+    } else if may(part, needs) {
+        Outcome::Done
+    } else if needs == Needs::List {
+        Outcome::Empty
+    } else if needs == Needs::Operator("repair") {
         // It is no thing that could be there or not.
-        Needs::Operator("repair") => Outcome::Forbidden,
-        Needs::Task(_) | Needs::Agent(_) | Needs::TaskAndAgent(_) if split && sees => Outcome::Forbidden,
-        Needs::Task(_)
-        | Needs::Agent(_)
-        | Needs::TaskAndAgent(_)
-        | Needs::Tenant(_)
-        | Needs::Operator(_)
-        | Needs::Known => Outcome::Hidden,
+        Outcome::Forbidden
+    } else if split && sees(part, needs) {
+        Outcome::Forbidden
+    } else {
+        Outcome::Hidden
     }
 }
 

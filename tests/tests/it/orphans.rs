@@ -232,7 +232,7 @@ async fn w11_what_cannot_be_done_is_said() {
     let world = World::new(Storage::Url).await;
     for (arguments, named) in [
         (&["orphans", "--after", "nonsense"][..], "--after"),
-        (&["orphans", "--after", "tenant:demo"], "only agents and tasks are compared"),
+        (&["orphans", "--after", "tenant:demo"], "only agents, tasks and API keys are compared"),
         (&["orphans", "--resource", "tenant"], "--resource"),
         (&["explain", "api key:7"], "`KIND:ID`"),
     ] {

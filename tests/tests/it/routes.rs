@@ -94,5 +94,21 @@ pub const ROUTES: &[Operation] = &[
     route("DELETE /states/{state_id}", DELETE, |t| delete(format!("/states/{}", t.state))),
     route("GET /agents", Needs::List, |t| get(format!("/agents?task_id={}", t.task))),
     route("GET /agents/{agent_id}", Needs::Agent("read"), |t| get(format!("/agents/{}", t.agent))),
+    route("DELETE /agents/{agent_id}", Needs::OwnAgent("delete"), |t| delete(format!("/agents/{}", t.own_agent))),
+    route("DELETE /agents/name/{agent_name}", Needs::OwnAgent("delete"), |t| {
+        delete(format!("/agents/name/{}", t.own_agent_name))
+    }),
+    route("GET /agent_api_keys", Needs::Agent("read"), |t| get(format!("/agent_api_keys?agent_id={}", t.agent))),
+    route("POST /agent_api_keys", Needs::Agent("create"), |t| {
+        post("/agent_api_keys", json!({ "agent_id": t.agent, "name": world::nobody() }))
+    }),
+    route("GET /agent_api_keys/{id}", Needs::ApiKey("read"), |t| get(format!("/agent_api_keys/{}", t.key))),
+    route("DELETE /agent_api_keys/{id}", Needs::ApiKey("delete"), |t| delete(format!("/agent_api_keys/{}", t.key))),
+    route("GET /agent_api_keys/name/{name}", Needs::ApiKey("read"), |t| {
+        get(format!("/agent_api_keys/name/{}?agent_id={}", t.key_name, t.agent))
+    }),
+    route("DELETE /agent_api_keys/name/{name}", Needs::ApiKey("delete"), |t| {
+        delete(format!("/agent_api_keys/name/{}?agent_id={}", t.key_name, t.agent))
+    }),
     route("GET /agents/name/{agent_name}", Needs::Agent("read"), |t| get(format!("/agents/name/{}", t.agent_name))),
 ];

@@ -7,7 +7,7 @@ mod scan;
 use async_trait::async_trait;
 use authz::{
     Action, Authorizer, Beside, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
-    Registration, Relation, Relationship, ResourceRef, Role, schema,
+    Registration, Relation, Relationship, ResourceRef, Role,
 };
 use coalesce::{Coalescer, Limits, Question, Unanswered};
 use columns::{Columns, storable};
@@ -64,9 +64,8 @@ impl Authorizer for GraphEngine {
     }
 
     async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
-        let Some(rule) = schema::rule(kind, action) else { return Ok(Extent::Ids(Arc::default())) };
-        let (free, gated) = (rule.free.to_vec(), rule.gated.to_vec());
-        Ok(Extent::Beside(Beside { principal: principal.clone(), free, gated }))
+        let beside = Beside::to_find(principal, kind, action);
+        Ok(beside.map_or_else(|| Extent::Ids(Arc::default()), Extent::Beside))
     }
 
     async fn register(&self, registration: &Registration) -> Result<(), EngineError> {

@@ -1,6 +1,7 @@
 //! What every agent store must do.
 
 mod create;
+mod delete;
 mod list;
 
 use crate::World;
@@ -14,6 +15,12 @@ suite! { $ agents(World) {
         only_permitted_agents_that_exist_are_got,
         a_name_leads_to_an_id_within_its_tenant,
         without_an_open_intent_there_is_no_agent,
+    ],
+    delete: [
+        deleting_ends_the_agent_and_its_keys_and_frees_its_name,
+        the_tasks_of_a_deleted_agent_stay_with_all_they_own,
+        deleting_twice_is_deleting_once,
+        of_a_delete_and_the_making_of_a_key_nothing_is_left,
     ],
     list: [
         every_order_is_the_same_in_pages_of_any_size,

@@ -1,6 +1,7 @@
 //! The suites, one module per port.
 
 pub mod agents;
+pub mod api_keys;
 pub mod authorizer;
 pub mod checkpoints;
 pub mod events;

@@ -3,7 +3,9 @@
 
 use super::{Engine, held, lives_in, something};
 use crate::{dice::Dice, fresh};
-use authz::{Action, Beside, Check, Extent, Id, Kind, Principal, Registration, Relation, ResourceRef, Role, schema};
+use authz::{
+    Action, Beside, Check, Extent, Id, Kind, Principal, Registration, Relation, Relationship, ResourceRef, Role, schema,
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 pub(super) async fn lookup_finds_exactly_what_check_allows(engine: &Engine) {
@@ -24,7 +26,7 @@ struct Random {
     resources: Vec<ResourceRef>,
 }
 
-/// Two tenants, people and agents in one, both or none of them, and tasks with roles thrown about.
+/// Two tenants, people and agents in one, both or none of them, and tasks and keys with roles thrown about.
 async fn random(engine: &Engine, dice: &mut Dice) -> Random {
     let tenants = [something(Kind::Tenant), something(Kind::Tenant)];
     let agents = [something(Kind::Agent), something(Kind::Agent)];
@@ -33,8 +35,9 @@ async fn random(engine: &Engine, dice: &mut Dice) -> Random {
     let people = principals.clone();
     let mut resources: Vec<_> = tenants.iter().chain(&agents).cloned().collect();
     resources.extend((0..12).map(|_| something(Kind::Task)));
+    resources.extend((0..8).map(|_| something(Kind::ApiKey)));
     for resource in &resources[tenants.len()..] {
-        let parent = (resource.kind == Kind::Task).then(|| dice.pick(&agents).clone());
+        let parent = (resource.kind != Kind::Agent).then(|| dice.pick(&agents).clone());
         let tenant = Arc::clone(&dice.pick(&tenants).id);
         let owner = dice.pick(&people).clone();
         engine.register(&Registration { resource: resource.clone(), owner, tenant, parent }).await.unwrap();
@@ -50,6 +53,8 @@ async fn random(engine: &Engine, dice: &mut Dice) -> Random {
         edges.push(held(dice.pick(&tenants), relation, dice.pick(&people)));
     }
     edges.push(lives_in(&resources[tenants.len()], &tenants[0]));
+    let key = resources.last().unwrap().clone();
+    edges.extend(agents.iter().map(|agent| Relationship::between(key.clone(), Relation::ParentAgent, agent)));
     engine.grant(&edges).await.unwrap();
     let gone: Vec<_> = edges.into_iter().step_by(4).collect();
     engine.revoke(&gone).await.unwrap();
@@ -75,7 +80,13 @@ async fn agrees(engine: &Engine, world: &Random, principal: &Principal, kind: Ki
 }
 
 fn is_the_rule(beside: &Beside, principal: &Principal, kind: Kind, action: Action) {
+    let of = |rule: &schema::Rule, parent| Beside {
+        principal: principal.clone(),
+        free: rule.free.to_vec(),
+        gated: rule.gated.to_vec(),
+        parent,
+    };
     let rule = schema::rule(kind, action).unwrap_or_else(|| panic!("there is no `{action}` on `{kind}`"));
-    let expected = Beside { principal: principal.clone(), free: rule.free.to_vec(), gated: rule.gated.to_vec() };
-    assert_eq!(*beside, expected);
+    let parent = rule.inherited.map(|action| schema::rule(Kind::Agent, action).unwrap());
+    assert_eq!(*beside, of(rule, parent.map(|rule| Box::new(of(rule, None)))));
 }

@@ -3,8 +3,8 @@
 use super::{EVERY_ACTION, Engine, allowed, can, held, lives_in, may_do, registered, somebody, something};
 use crate::fresh;
 use authz::{
-    Action, ActionSet, Check, Id, Kind, Principal, PrincipalKind, Registration, Relation, ResourceRef,
-    schema::{RULES, Rule},
+    Action, ActionSet, Check, Id, Kind, Principal, PrincipalKind, Registration, Relation, Relationship, ResourceRef,
+    schema::{self, RULES, Rule},
 };
 use enumset::EnumSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const fn subjects_of(kind: Kind, relation: Relation) -> &'static [PrincipalKind]
     use PrincipalKind::{Agent, ServiceAccount, User};
     match (kind, relation) {
         (_, Relation::Runtime | Relation::ParentAgent) => &[Agent],
-        (Kind::Agent, _) | (_, Relation::Admin) => &[User, ServiceAccount],
+        (Kind::Agent | Kind::ApiKey, _) | (_, Relation::Admin) => &[User, ServiceAccount],
         _ => &[User, ServiceAccount, Agent],
     }
 }
@@ -104,6 +104,82 @@ pub(super) async fn an_agent_runs_itself_and_its_own_tasks(engine: &Engine) {
     let other = Principal::agent(&Id::new(fresh("agent")));
     assert_eq!(may_do(engine, &other, &r.task).await, ActionSet::empty());
     assert_eq!(may_do(engine, &other, &r.agent).await, ActionSet::empty());
+}
+
+/// An API key of an agent in a tenant, and that agent.
+async fn a_key(engine: &Engine, tenant: &ResourceRef) -> (ResourceRef, ResourceRef) {
+    let (key, agent) = (something(Kind::ApiKey), something(Kind::Agent));
+    let of_agent =
+        Registration { resource: agent.clone(), owner: somebody(), tenant: Arc::clone(&tenant.id), parent: None };
+    engine.register(&of_agent).await.unwrap();
+    engine.register(&Registration { resource: key.clone(), parent: Some(agent.clone()), ..of_agent }).await.unwrap();
+    (key, agent)
+}
+
+pub(super) async fn what_is_allowed_on_an_agent_is_allowed_on_its_keys(engine: &Engine) {
+    let tenant = something(Kind::Tenant);
+    let (key, agent) = a_key(engine, &tenant).await;
+    let (other_key, _) = a_key(engine, &tenant).await;
+    for (relation, subject) in relations_of(Kind::Agent) {
+        for inside in [true, false] {
+            let principal = Principal::new(subject, fresh("subject"));
+            engine.grant(&[held(&agent, relation, &principal)]).await.unwrap();
+            if inside {
+                engine.grant(&[held(&tenant, Relation::Admin, &principal)]).await.unwrap();
+            }
+            let expected = schema::inherited(Kind::ApiKey, allowed(Kind::Agent, relation, inside));
+            assert_eq!(may_do(engine, &principal, &key).await, expected, "{relation:?}, inside: {inside}");
+            assert_eq!(may_do(engine, &principal, &other_key).await, ActionSet::empty());
+            let check = Check { resource: key.clone(), actions: Action::Delete.into() };
+            let asked = engine.check(&principal, &[check]).await.unwrap()[0].allowed;
+            assert_eq!(asked, expected & Action::Delete, "only what was asked is answered");
+            engine.revoke(&[held(&agent, relation, &principal)]).await.unwrap();
+            assert_eq!(may_do(engine, &principal, &key).await, ActionSet::empty());
+        }
+    }
+}
+
+/// An editor of one parent who is inside the tenant of the other may do nothing by way of either.
+pub(super) async fn two_parents_do_not_add_up(engine: &Engine) {
+    let (here, there, editor) = (something(Kind::Tenant), something(Kind::Tenant), somebody());
+    let (key, near) = a_key(engine, &here).await;
+    let (_, far) = a_key(engine, &there).await;
+    let up = Relationship::between(key.clone(), Relation::ParentAgent, &far);
+    let edges = [up, held(&near, Relation::Editor, &editor), held(&there, Relation::Member, &editor)];
+    engine.grant(&edges).await.unwrap();
+    assert_eq!(may_do(engine, &editor, &key).await, ActionSet::empty());
+    engine.grant(&[held(&far, Relation::Editor, &editor)]).await.unwrap();
+    assert_eq!(may_do(engine, &editor, &key).await, Action::Read | Action::Delete);
+}
+
+/// Neither the agent's tenant nor the key's stands in for the other.
+pub(super) async fn the_tenant_that_counts_is_that_of_the_agent(engine: &Engine) {
+    let (of_key, of_agent) = (something(Kind::Tenant), something(Kind::Tenant));
+    let (key, agent) = a_key(engine, &of_agent).await;
+    let editor = somebody();
+    let edges = [held(&agent, Relation::Editor, &editor), held(&of_key, Relation::Member, &editor)];
+    engine.grant(&edges).await.unwrap();
+    engine.grant(&[lives_in(&key, &of_key)]).await.unwrap();
+    assert_eq!(may_do(engine, &editor, &key).await, ActionSet::empty());
+    engine.grant(&[held(&of_agent, Relation::Member, &editor)]).await.unwrap();
+    assert_eq!(may_do(engine, &editor, &key).await, Action::Read | Action::Delete);
+}
+
+/// A principal whose id happens to be that of a parent is no parent, and a task has none to inherit from.
+pub(super) async fn only_what_inherits_inherits(engine: &Engine) {
+    let r = registered(engine).await;
+    let parent = Registration { resource: r.agent.clone(), parent: None, ..r.registration.clone() };
+    engine.register(&parent).await.unwrap();
+    let editor = somebody();
+    engine
+        .grant(&[held(&r.agent, Relation::Editor, &editor), held(&r.tenant, Relation::Member, &editor)])
+        .await
+        .unwrap();
+    assert_eq!(may_do(engine, &editor, &r.task).await, ActionSet::empty());
+    let key = something(Kind::ApiKey);
+    let namesake = Principal::user(Arc::clone(&r.agent.id));
+    engine.grant(&[held(&key, Relation::ParentAgent, &namesake)]).await.unwrap();
+    assert_eq!(may_do(engine, &editor, &key).await, ActionSet::empty());
 }
 
 pub(super) async fn only_what_was_asked_is_answered(engine: &Engine) {

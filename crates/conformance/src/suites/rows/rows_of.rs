@@ -1,8 +1,12 @@
 //! Rows, by their ids and in pages.
 
 use super::row;
-use crate::{Scanned, fresh, may, world::new_agent};
+use crate::{
+    Scanned, fresh, may,
+    world::{new_agent, new_api_key},
+};
 use agents::NewAgent;
+use api_keys::NewApiKey;
 use authz::{Id, Kind, Principal, Relation, Relationship, ResourceRef, action::Delete};
 use chrono::{TimeDelta, Utc};
 use std::sync::Arc;
@@ -19,7 +23,16 @@ pub(super) async fn a_row_says_what_its_registration_needs(scanned: &Scanned) {
         let new = NewAgent { creator: creator.clone(), ..new_agent() };
         let agent = scanned.world.create_agent(&cast.owner, new).await.unwrap();
         let told = row(scanned, Kind::Agent, &agent.id.to_text()).await.unwrap();
-        assert_eq!((told.tenant, told.agents, told.creator), (Some(cast.tenant.to_text()), vec![], creator));
+        assert_eq!((told.tenant, told.agents, told.creator), (Some(cast.tenant.to_text()), vec![], creator.clone()));
+        let new = NewApiKey { creator: creator.clone(), ..new_api_key(&cast.tenant) };
+        let key = scanned.world.create_api_key(&cast.owner, &cast.agent, new).await.unwrap();
+        let told = row(scanned, Kind::ApiKey, &key.id.to_text()).await.unwrap();
+        assert_eq!(
+            (told.tenant, told.creator),
+            (Some(cast.tenant.to_text()), creator),
+            "an agent's tenant is its keys'"
+        );
+        assert_eq!((told.agents, told.made_at), (vec![cast.agent.to_text()], Some(key.created_at)));
     }
 }
 
@@ -46,6 +59,11 @@ pub(super) async fn pages_come_by_the_bytes_of_ids_behind_the_place(scanned: &Sc
     assert_eq!(mine(page(&stem, 1_000).await), ids);
     assert_eq!(mine(page(&ids[2], 1_000).await), ids[3..]);
     assert_eq!(page(&stem, 2).await.len(), 2);
+    let keys = [cast.api_key().await, cast.api_key().await].map(|key| key.id.to_text());
+    let behind = scanned.rows.page(Kind::ApiKey, Some(&keys[0]), 1_000).await.unwrap();
+    let is_behind = |id: &Arc<str>| behind.iter().any(|row| row.id == *id);
+    assert_eq!((is_behind(&keys[0]), is_behind(&keys[1])), (false, true));
+    assert!(behind.is_sorted_by_key(|row| row.id.clone()));
     assert_eq!(page("~~~~", 10).await, [] as [Arc<str>; 0], "behind the end there is nothing");
     assert_eq!(scanned.rows.page(Kind::Task, None, 1).await.unwrap().len(), 1, "it begins at the start");
 }
