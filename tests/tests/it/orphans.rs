@@ -1,6 +1,6 @@
 //! The operator's commands on the dual write (W11): orphans found, explained and repaired, in both directions.
 
-use blackbox::{Said, Server, Settings, Storage, World};
+use blackbox::{Said, Server, Settings, Storage, World, documents};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -89,6 +89,28 @@ async fn w11_orphans_are_found_in_both_directions_and_repaired_after_a_dry_run()
     assert_eq!(dual_write(server, &[&["reconcile"][..], &AT_ONCE].concat()).code, Some(0), "nothing is left");
     let none = "SELECT count(*) FROM relationships WHERE resource_id = 'zz-gone'";
     assert_eq!(server.database().number(none).await, 0);
+}
+
+#[tokio::test]
+async fn w11_agents_and_their_keys_are_repaired_as_tasks_are() {
+    let world = World::new(Storage::Url).await;
+    let input = json!({ "agentId": world.agent, "name": "w11" });
+    let made = world.owner.gql(documents::CREATE_API_KEY, json!({ "input": input })).await.data();
+    let key = made["createApiKey"]["apiKey"]["id"].as_str().unwrap();
+    let sql = format!("DELETE FROM relationships WHERE resource_id IN ('{key}', '{}')", world.agent);
+    world.server.database().run(&sql).await;
+    assert_eq!(world.owner.get(&format!("/agents/{}", world.agent)).await.status, 404);
+    let done = dual_write(&world.server, &[&["reconcile"][..], &AT_ONCE].concat());
+    let (repaired, _) = found(&done);
+    assert_eq!(
+        (ids(&repaired), done.code),
+        (vec![&*format!("agent:{}", world.agent), &*format!("api_key:{key}")], Some(0))
+    );
+    assert_eq!(repaired[0]["missing"], json!(["owner", "tenant", "runtime"]));
+    assert_eq!(repaired[1]["missing"], json!(["owner", "tenant", "parent_agent"]));
+    world.owner.get(&format!("/agents/{}", world.agent)).await.expect(200);
+    let some = dual_write(&world.server, &["orphans", "--resource", "api_key"]);
+    assert_eq!((some.code, found(&some).1["rows"].clone()), (Some(0), json!(1)));
 }
 
 #[tokio::test]
