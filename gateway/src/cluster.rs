@@ -118,16 +118,27 @@ impl Cluster {
         as_account(&mut command, account.as_ref());
         let supervisor = command.spawn().context("starting PostgreSQL")?;
 
-        let options = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(port)
-            .username(NAME)
-            .password(password.trim())
-            .database("postgres")
-            .ssl_mode(sqlx::postgres::PgSslMode::Disable);
-        let mut cluster = Self { supervisor, options };
+        let mut cluster = Self { supervisor, options: options(port, &password) };
         cluster.await_ready(&home).await?;
         Ok(cluster)
+    }
+
+    /// Whether there is a cluster in `data_dir`, running or not.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join("postgres/data/PG_VERSION").is_file()
+    }
+
+    /// How to connect to the cluster of `data_dir` that a gateway has started, if one is running.
+    #[must_use]
+    pub fn running(data_dir: &Path) -> Option<PgConnectOptions> {
+        let home = data_dir.join("postgres");
+        // The process id is on its first line, the port on its fourth.
+        let lock = fs::read_to_string(home.join("data/postmaster.pid")).ok()?;
+        let pid = lock.lines().next()?.trim().parse().ok()?;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).ok()?;
+        let port = lock.lines().nth(3)?.trim().parse().ok()?;
+        Some(options(port, &fs::read_to_string(home.join("password")).ok()?))
     }
 
     /// How to connect to it.
@@ -162,6 +173,16 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+fn options(port: u16, password: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port)
+        .username(NAME)
+        .password(password.trim())
+        .database("postgres")
+        .ssl_mode(sqlx::postgres::PgSslMode::Disable)
 }
 
 /// The folder the cluster lives in, ready for the account that will run it.

@@ -77,6 +77,9 @@ pub struct Token {
     pub principal: String,
     /// The tenant that principal works in.
     pub tenant: String,
+    /// Whether that principal operates the deployment.
+    #[serde(default)]
+    pub operator: bool,
 }
 
 impl Token {
@@ -88,7 +91,8 @@ impl Token {
             .map_err(|error| anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal))?;
         let tenant = Id::parse(&self.tenant)
             .map_err(|error| anyhow::anyhow!("configuration key `tokens.tenant`: `{}`: {error}", self.tenant))?;
-        Ok(AuthContext::new(principal, tenant))
+        let context = AuthContext::new(principal, tenant);
+        Ok(if self.operator { context.operating() } else { context })
     }
 
     /// The token itself.
@@ -170,6 +174,15 @@ impl DualWrite {
     }
 }
 
+/// Where instruments are read.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// An address of their own, open to whoever reaches it. Without one `/metrics` is beside the other
+    /// routes, for operators.
+    pub listen: Option<SocketAddr>,
+}
+
 /// Everything that can be configured. The README's table describes each key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -209,6 +222,8 @@ pub struct Config {
     pub limits: Limits,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
+    /// Where instruments are read.
+    pub metrics: Metrics,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged, as `tracing` filter directives.
@@ -235,6 +250,7 @@ impl Default for Config {
             database: Database::default(),
             limits: Limits::default(),
             dual_write: DualWrite::default(),
+            metrics: Metrics::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
         }
@@ -274,6 +290,12 @@ impl Config {
     #[must_use]
     pub fn wants_demo(&self) -> bool {
         self.demo.unwrap_or(self.database_url.is_none() || self.demo_file.is_some())
+    }
+
+    /// Whether storage is the server at the database URL.
+    #[must_use]
+    pub fn has_url(&self) -> bool {
+        matches!(self.storage, StorageChoice::Auto | StorageChoice::Url) && self.database_url.is_some()
     }
 
     /// How long a request may take.
@@ -348,6 +370,7 @@ mod tests {
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),
             ("storage = 'url'", "database_url"),
+            ("[metrics]\nlisten = 'nowhere'", "listen"),
             ("[dual_write]\npatience = 1", "patience"),
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),

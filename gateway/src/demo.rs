@@ -14,8 +14,8 @@ use authz::{
 };
 use checkpoints::NewCheckpoint;
 use conversations::NewEvent;
-use dual_write::DualWrite;
-use identity::{AuthContext, TokenTable};
+use dual_write::Inspector;
+use identity::{AuthContext, Operated, TokenTable};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -58,10 +58,10 @@ impl Demo {
     pub async fn seed(
         config: &Config,
         stores: &Stores,
-        dual_write: &Arc<DualWrite>,
+        inspector: &Arc<Inspector>,
         url: String,
     ) -> anyhow::Result<Self> {
-        let stage = Stage::new(config, stores, dual_write);
+        let stage = Stage::new(config, stores, inspector);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
@@ -92,8 +92,9 @@ impl Demo {
 
     /// Everybody's token, for the resolver.
     pub fn admit(&self, mut table: TokenTable) -> anyhow::Result<TokenTable> {
-        for member in self.principals.values() {
+        for (part, member) in &self.principals {
             let context = AuthContext::new(member.principal.parse()?, Id::new(member.tenant.as_str()));
+            let context = if *part == "operator" { context.operating() } else { context };
             table = table.with(&member.token, context);
         }
         Ok(table)
@@ -116,10 +117,11 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config, stores: &Stores, dual_write: &Arc<DualWrite>) -> Self {
+    fn new(config: &Config, stores: &Stores, inspector: &Arc<Inspector>) -> Self {
         let app = App::new(Parts {
-            engine: Arc::clone(&dual_write.engine),
-            dual_write: Arc::clone(dual_write),
+            engine: Arc::clone(&inspector.dual_write.engine),
+            dual_write: Arc::clone(&inspector.dual_write),
+            inspector: Operated::new(Arc::clone(inspector)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
             sealer: config.sealer(),

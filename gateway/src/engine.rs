@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::Context as _;
-use authz::{Action, Authorizer, Check, Kind, Principal, ResourceRef};
+use authz::{Action, Authorizer, Check, EngineError, Kind, Known, Principal, RegistrationScan, ResourceRef};
 use authz_spicedb::{Settings, SpiceDb};
 use clap::Subcommand;
 use secrecy::SecretString;
@@ -53,15 +53,35 @@ impl SpiceDbSection {
 pub struct Engine {
     /// The engine.
     pub authorizer: Arc<dyn Authorizer>,
+    /// What it has heard of, as operators read it.
+    pub registrations: Arc<dyn RegistrationScan>,
     /// What kind it is, for people to read.
     pub kind: &'static str,
 }
 
+/// `SpiceDB` does not hand out relationships in an order that rows have, too.
+struct Unordered;
+
+#[async_trait::async_trait]
+impl RegistrationScan for Unordered {
+    async fn page(&self, _: Kind, _: Option<&str>, _: u32) -> Result<Vec<Known>, EngineError> {
+        Err(EngineError::Malformed("relationships in SpiceDB cannot be compared with rows".to_owned()))
+    }
+
+    async fn known(&self, kind: Kind, _: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
+        self.page(kind, None, 0).await
+    }
+}
+
 impl Engine {
-    /// The configured engine; `embedded` is the one beside the rows.
-    pub async fn open(config: &Config, embedded: Arc<dyn Authorizer>) -> anyhow::Result<Self> {
+    /// The configured engine; `embedded` is the one beside the rows, and `registrations` what that has heard of.
+    pub async fn open(
+        config: &Config,
+        embedded: Arc<dyn Authorizer>,
+        registrations: Arc<dyn RegistrationScan>,
+    ) -> anyhow::Result<Self> {
         match config.engine {
-            EngineChoice::Graph => Ok(Self { authorizer: embedded, kind: "embedded" }),
+            EngineChoice::Graph => Ok(Self { authorizer: embedded, registrations, kind: "embedded" }),
             EngineChoice::Spicedb => {
                 let engine = config.spicedb.open()?;
                 // With another schema every answer would be an error. One that cannot be asked now may be later.
@@ -72,7 +92,7 @@ impl Engine {
                     ),
                     Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "SpiceDB did not answer"),
                 }
-                Ok(Self { authorizer: Arc::new(engine), kind: "spicedb" })
+                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Unordered), kind: "spicedb" })
             }
         }
     }

@@ -8,7 +8,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use dual_write::CreateError;
+use dual_write::{CreateError, LedgerError, ScanError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::{error::Error, sync::Arc, time::Duration};
@@ -85,6 +85,9 @@ pub enum Failure {
     /// The gate said no.
     #[error(transparent)]
     Denied(#[from] Denial),
+    /// It is for those who operate the deployment.
+    #[error("only operators of the deployment may do this")]
+    NotOperator,
     /// The request is not of the form this operation takes.
     #[error("{0}")]
     Invalid(String),
@@ -136,7 +139,7 @@ impl Failure {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Denied(Denial::Hidden { .. }) => Code::NotFound,
-            Self::Denied(Denial::Forbidden { .. }) => Code::Forbidden,
+            Self::Denied(Denial::Forbidden { .. }) | Self::NotOperator => Code::Forbidden,
             Self::Invalid(_) => Code::BadUserInput,
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::AlreadyExists(_) => Code::AlreadyExists,
@@ -163,6 +166,7 @@ impl Failure {
             Self::Internal(cause) => tracing::error!(cause = chain(&**cause), "internal error"),
             Self::Unauthenticated
             | Self::Denied(_)
+            | Self::NotOperator
             | Self::Invalid(_)
             | Self::Precondition(_)
             | Self::AlreadyExists(_)
@@ -237,6 +241,18 @@ impl<E: Into<Self>> From<CreateError<E>> for Failure {
             CreateError::Engine(error) => Self::Unavailable(Arc::new(error)),
             CreateError::Persist(error) => error.into(),
         }
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Unavailable(Arc::new(error))
     }
 }
 

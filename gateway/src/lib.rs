@@ -15,6 +15,8 @@ pub mod failure;
 pub mod graphql;
 pub mod health;
 pub mod lifecycle;
+pub mod metrics;
+pub mod operate;
 pub mod rest;
 pub mod serve;
 pub mod storage;

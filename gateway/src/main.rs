@@ -6,7 +6,7 @@ use figment::value::Value;
 use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
     engine::SchemaCommand,
-    graphql, rest, serve,
+    graphql, operate, rest, serve,
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -44,6 +44,11 @@ enum Command {
     /// Compare or write the authorization schema in SpiceDB.
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// See and repair what rows and relationships disagree on.
+    ///
+    /// Works on the configured storage, beside running gateways. Exits with 0 when nothing is wrong, or no longer; with 3 when
+    /// orphans were found, or are left; with 130 when it was interrupted, having said where to go on; with 1 when it failed.
+    DualWrite(operate::DualWrite),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -108,7 +113,7 @@ fn word(value: impl clap::ValueEnum) -> Value {
 
 fn main() -> ExitCode {
     match execute(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // There may be no log yet, and a start-up error is for whoever started it.
             drop(writeln!(std::io::stderr(), "taskgate: {error:#}"));
@@ -117,17 +122,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<()> {
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Sdl => print(&graphql::sdl()),
-        Command::Openapi => print(&rest::openapi().to_pretty_json()?),
-        Command::Serve => run(cli.flags, serve::serve),
-        Command::Migrate => run(cli.flags, serve::migrate),
-        Command::Schema(command) => run(cli.flags, |config| command.run(config)),
+        Command::Sdl => print(&graphql::sdl())?,
+        Command::Openapi => print(&rest::openapi().to_pretty_json()?)?,
+        Command::Serve => run(cli.flags, serve::serve)?,
+        Command::Migrate => run(cli.flags, serve::migrate)?,
+        Command::Schema(command) => run(cli.flags, |config| command.run(config))?,
+        Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn run<F: Future<Output = anyhow::Result<()>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<()> {
+fn run<T, F: Future<Output = anyhow::Result<T>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<T> {
     let config = flags.load()?;
     start_log(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

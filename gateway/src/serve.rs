@@ -1,8 +1,15 @@
 //! The server: storage opened, routers joined, and all of it stopped in order.
 
 use crate::{
-    App, Failure, Parts, agent_keys::AgentKeys, config::Config, demo::Demo, graphql, health, rest, storage::Storage,
-    sweeper, sweeper::Sweeper,
+    App, Failure, Parts,
+    agent_keys::AgentKeys,
+    config::Config,
+    demo::Demo,
+    graphql, health,
+    metrics::{self, Metrics},
+    rest,
+    storage::Storage,
+    sweeper::{self, Sweeper},
 };
 use anyhow::Context as _;
 use axum::{
@@ -12,7 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{InTurn, TokenTable};
+use identity::{InTurn, Operated, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -30,16 +37,16 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
+    let metrics = Metrics::start(&config.metrics).await?;
     let storage = Storage::open(&config).await?;
-    let (engine, ledger) = (Arc::clone(&storage.engine.authorizer), Arc::clone(&storage.ledger));
-    let dual_write = sweeper::dual_write(&config.dual_write, engine, ledger);
+    let inspector = sweeper::inspector(&config.dual_write, &storage);
 
     let mut table = TokenTable::default();
     for token in &config.tokens {
         table = table.with(token.expose(), token.context()?);
     }
     let demo = if config.wants_demo() {
-        let demo = Demo::seed(&config, &storage.stores, &dual_write, url.clone()).await?;
+        let demo = Demo::seed(&config, &storage.stores, &inspector, url.clone()).await?;
         table = demo.admit(table)?;
         Some(demo)
     } else {
@@ -49,7 +56,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine.authorizer),
-        dual_write: Arc::clone(&dual_write),
+        dual_write: Arc::clone(&inspector.dual_write),
+        inspector: Operated::new(Arc::clone(&inspector)),
         resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
@@ -58,13 +66,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         request_timeout: config.request_timeout(),
         introspection: config.introspection,
     });
-    let router = router(&config, &app, &storage);
+    let router = router(&config, &app, &storage, &metrics);
     let server = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()?);
     greet(&url, storage.health.kind, demo.as_ref())?;
     if let (Some(demo), Some(path)) = (&demo, &config.demo_file) {
         demo.write(path)?;
     }
-    let sweeper = Sweeper::start(dual_write, config.dual_write.sweep_interval());
+    let sweeper = Sweeper::start(inspector, config.dual_write.sweep_interval());
     server.await?;
     drop(sweeper);
     storage.close().await;
@@ -79,13 +87,14 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 }
 
 /// Every route, with what all of them share.
-fn router(config: &Config, app: &App, storage: &Storage) -> Router {
+fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> Router {
     Router::new()
         .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(config.request_timeout(), in_time)))
         // It ends what takes too long by itself, in its own words.
         .merge(graphql::router(app.clone()))
         .layer(CompressionLayer::new())
         .merge(health::router(storage.health.clone()))
+        .merge(metrics::router(metrics, app.clone()))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failure::Internal(Arc::new(std::io::Error::other("a request handler panicked"))).into_response()
         }))
@@ -132,7 +141,7 @@ fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
 }
 
 /// Ends when the process is asked to stop.
-fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+pub(crate) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
     Ok(async move {

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use authz_graph::{GraphEngine, MemoryGraph};
-use dual_write::Ledger;
+use dual_write::{Ledger, RowScan};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Executor as _,
@@ -27,6 +27,8 @@ pub struct Storage {
     pub stores: Stores,
     /// Where dual writes are noted, beside the rows.
     pub ledger: Arc<dyn Ledger>,
+    /// The rows as operators read them.
+    pub rows: Arc<dyn RowScan>,
     /// Where permissions are decided.
     pub engine: Engine,
     /// What kind it is, and whether it answers.
@@ -53,9 +55,41 @@ impl Health {
     }
 }
 
+/// How the schema gets to be what this program knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    /// It is brought up to date.
+    Migrated,
+    /// It is so already, or nothing is done.
+    Checked,
+}
+
 impl Storage {
     /// Opens what the configuration asks for, with its schema up to date.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_with(config, Schema::Migrated).await
+    }
+
+    /// Opens the storage that gateways are using, or have used. Makes nothing, and changes nothing of its schema.
+    pub async fn attach(config: &Config) -> anyhow::Result<Self> {
+        let private = matches!(config.storage, StorageChoice::Auto | StorageChoice::Private) && !config.has_url();
+        if let Some(options) = Cluster::running(&config.data_dir).filter(|_| private) {
+            return Self::postgres(config, options, "postgres (private cluster)", None, Schema::Checked).await;
+        }
+        let kept = config.has_url() || (private && Cluster::exists(&config.data_dir));
+        anyhow::ensure!(
+            kept || config.storage != StorageChoice::Memory,
+            "storage is `memory`: it is in the gateway's process, where no command reaches it, and nothing of it is kept; ask that gateway: `{{ dualWrite {{ … }} }}`"
+        );
+        anyhow::ensure!(
+            kept,
+            "nothing is kept here: there is no private cluster in `{}`, and no `database_url` is set",
+            config.data_dir.display()
+        );
+        Self::open_with(config, Schema::Checked).await
+    }
+
+    async fn open_with(config: &Config, schema: Schema) -> anyhow::Result<Self> {
         let binaries = cluster::binaries(config.postgres_bin_dir.as_deref());
         match (config.storage, &config.database_url, binaries) {
             (StorageChoice::Auto | StorageChoice::Url, Some(url), _) => {
@@ -65,12 +99,12 @@ impl Storage {
                 anyhow::ensure!(ours, "configuration key `database_url` is not a PostgreSQL URL");
                 let options = PgConnectOptions::from_str(url)
                     .context("configuration key `database_url` is not a PostgreSQL URL")?;
-                Self::postgres(config, options, "postgres", None).await
+                Self::postgres(config, options, "postgres", None, schema).await
             }
             (StorageChoice::Auto | StorageChoice::Private, _, Some(binaries)) => {
                 let cluster = Cluster::start(&config.data_dir, &binaries).await?;
                 let options = cluster.options().clone();
-                Self::postgres(config, options, "postgres (private cluster)", Some(cluster)).await
+                Self::postgres(config, options, "postgres (private cluster)", Some(cluster), schema).await
             }
             (StorageChoice::Private, _, None) => anyhow::bail!(
                 "configuration key `storage` is `private`, and no `initdb` and `postgres` were found; install PostgreSQL or set `postgres_bin_dir`"
@@ -95,9 +129,10 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
+        let embedded = MemoryGraph::default();
+        let engine = Engine::open(config, Arc::new(embedded.clone()), Arc::new(embedded)).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
-        Ok(Self { stores, ledger: store, engine, health, cluster: None })
+        Ok(Self { stores, ledger: store.clone(), rows: store, engine, health, cluster: None })
     }
 
     async fn postgres(
@@ -105,9 +140,15 @@ impl Storage {
         options: PgConnectOptions,
         kind: &'static str,
         cluster: Option<Cluster>,
+        schema: Schema,
     ) -> anyhow::Result<Self> {
         let pool = connect(config, options).await.context("connecting to PostgreSQL")?;
-        store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
+        match schema {
+            Schema::Migrated => {
+                store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
+            }
+            Schema::Checked => store_postgres::check_schema(&pool).await?,
+        }
         let store = Arc::new(PgStore::new(pool.clone()));
         let stores = Stores {
             agents: store.clone(),
@@ -119,9 +160,10 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
+        let embedded = Arc::new(GraphEngine::new(pool.clone()));
+        let engine = Engine::open(config, embedded.clone(), embedded).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
-        Ok(Self { stores, ledger: store, engine, health, cluster })
+        Ok(Self { stores, ledger: store.clone(), rows: store, engine, health, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

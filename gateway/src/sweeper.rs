@@ -1,21 +1,18 @@
-//! The dual write as it is configured, and the task that finishes what it left.
+//! The dual write as it is configured, the task that finishes what it left, and what operators compare
+//! both sides with.
 
-use crate::config;
-use authz::Authorizer;
-use chrono::TimeDelta;
-use dual_write::{DualWrite, Ledger, Reconciler, RetryPolicy};
+use crate::{config, storage::Storage};
+use chrono::{TimeDelta, Utc};
+use dual_write::{DualWrite, Inspector, Reconciler, RetryPolicy, RowScan};
+use instruments::DualWriteCounts;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
 /// How many intents one sweep takes on.
 const BATCH: u32 = 64;
 
-/// The dual write between `engine` and the rows beside `ledger`.
-pub fn dual_write(
-    settings: &config::DualWrite,
-    engine: Arc<dyn Authorizer>,
-    ledger: Arc<dyn Ledger>,
-) -> Arc<DualWrite> {
+/// The dual write between the engine and the rows of `storage`, counted.
+fn dual_write(settings: &config::DualWrite, storage: &Storage) -> Arc<DualWrite> {
     let retry = RetryPolicy {
         retries: settings.retries,
         base: Duration::from_millis(settings.base_delay_ms),
@@ -24,7 +21,23 @@ pub fn dual_write(
         attempt_timeout: Duration::from_millis(settings.attempt_timeout_ms),
     };
     let patience = TimeDelta::milliseconds(settings.patience_ms.into());
-    Arc::new(DualWrite { retry, patience, ..DualWrite::new(engine, ledger) })
+    let observer = Arc::new(DualWriteCounts);
+    let (engine, ledger) = (Arc::clone(&storage.engine.authorizer), Arc::clone(&storage.ledger));
+    Arc::new(DualWrite { retry, patience, observer, ..DualWrite::new(engine, ledger) })
+}
+
+/// What compares and repairs both sides of `storage`.
+#[must_use]
+pub fn inspector(settings: &config::DualWrite, storage: &Storage) -> Arc<Inspector> {
+    let (rows, registrations) = (Arc::clone(&storage.rows), Arc::clone(&storage.engine.registrations));
+    Arc::new(Inspector::new(dual_write(settings, storage), rows, registrations))
+}
+
+/// What finishes or undoes what is overdue.
+#[must_use]
+pub fn reconciler(dual_write: &Arc<DualWrite>) -> Reconciler {
+    let patience = dual_write.patience;
+    Reconciler { dual_write: Arc::clone(dual_write), grace: patience, lease: patience, batch: BATCH }
 }
 
 /// Sweeps the ledger every so often, until it is dropped. It may be cut off at any moment: what it was
@@ -32,16 +45,16 @@ pub fn dual_write(
 pub struct Sweeper(JoinHandle<()>);
 
 impl Sweeper {
-    /// Begins to sweep up after `dual_write`, about every `interval`.
+    /// Begins to sweep up after the dual write of `inspector`, about every `interval`.
     #[must_use]
-    pub fn start(dual_write: Arc<DualWrite>, interval: Duration) -> Self {
-        let patience = dual_write.patience;
-        let reconciler = Reconciler { dual_write, grace: patience, lease: patience, batch: BATCH };
+    pub fn start(inspector: Arc<Inspector>, interval: Duration) -> Self {
+        let reconciler = reconciler(&inspector.dual_write);
         Self(tokio::spawn(async move {
             loop {
                 // Gateways that start together do not sweep together.
                 tokio::time::sleep(interval.mul_f64(rand::random_range(0.5..1.5))).await;
                 sweep(&reconciler).await;
+                measure(&reconciler, &*inspector.rows).await;
             }
         }))
     }
@@ -54,12 +67,25 @@ impl Drop for Sweeper {
 }
 
 async fn sweep(reconciler: &Reconciler) {
-    match reconciler.sweep().await {
+    let swept = reconciler.sweep().await;
+    instruments::swept(swept.as_ref().ok());
+    match swept {
         Ok(swept) if swept == dual_write::Swept::default() => {}
         Ok(swept) => tracing::info!(?swept, "dual writes were reconciled"),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, cause, "dual writes could not be reconciled");
         }
+    }
+}
+
+/// Says how much is left, and what comparisons have found: whichever process made them. What cannot be read
+/// keeps its last value, and the sweep before it has failed.
+async fn measure(reconciler: &Reconciler, rows: &dyn RowScan) {
+    if let Ok(backlog) = reconciler.dual_write.ledger.backlog().await {
+        instruments::backlog(&backlog, Utc::now());
+    }
+    if let Ok(tallies) = rows.tallies().await {
+        instruments::tallies(&tallies);
     }
 }

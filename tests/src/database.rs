@@ -61,6 +61,22 @@ impl Database {
             .unwrap_or_else(|error| panic!("{error}: {sql}"))
     }
 
+    /// Makes every statement of a kind on a table fail, as a broken disk under it would.
+    pub async fn break_table(&self, table: &str, event: &str) {
+        let name = format!("broken_{table}_{}", event.to_lowercase());
+        self.run(&format!(
+            "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'disk on fire in {table}' USING ERRCODE = '58030'; END $$;
+             CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}();"
+        ))
+        .await;
+    }
+
+    /// Ends what [`Database::break_table`] began.
+    pub async fn mend_table(&self, table: &str, event: &str) {
+        self.run(&format!("DROP FUNCTION broken_{table}_{}() CASCADE", event.to_lowercase())).await;
+    }
+
     /// Closes the test's own connections and removes the database, whoever else is connected.
     pub async fn drop(self) {
         self.pool.close().await;

@@ -24,7 +24,7 @@ pub mod world;
 pub use answer::Answer;
 pub use caller::As;
 pub use database::Database;
-pub use server::{Demo, Server, Settings, Storage, port_of};
+pub use server::{Demo, Said, Server, Settings, Storage, port_of};
 pub use world::{Things, World};
 
 /// The program under test, as `tests/run` has built it.

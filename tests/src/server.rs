@@ -113,6 +113,27 @@ impl Demo {
     }
 }
 
+/// What a command of the program came to.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// How it exited.
+    pub code: Option<i32>,
+    /// What it wrote for whoever asked.
+    pub out: String,
+    /// What it wrote beside that.
+    pub err: String,
+}
+
+impl Said {
+    /// The objects it wrote, one on each line.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Value> {
+        let object =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
+        self.out.lines().map(object).collect()
+    }
+}
+
 /// A running server. Stopped when dropped; when its test fails, the end of its log is printed.
 #[derive(Debug)]
 pub struct Server {
@@ -211,6 +232,28 @@ impl Server {
     #[must_use]
     pub fn agent(&self) -> As {
         self.caller("agent")
+    }
+
+    /// Operates the deployment, and runs the demo's tenant.
+    #[must_use]
+    pub fn operator(&self) -> As {
+        self.caller("operator")
+    }
+
+    /// A command of the program, with the configuration of this server.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.settings.command();
+        command.env("TASKGATE_DATA_DIR", self.data_dir()).args(arguments);
+        command
+    }
+
+    /// Runs a command of the program to its end.
+    #[must_use]
+    pub fn ask(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().unwrap_or_else(|error| panic!("{}: {error}", binary()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
     /// Has no credential.

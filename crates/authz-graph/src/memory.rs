@@ -3,8 +3,8 @@
 use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
-    Registration, Relation, Relationship, ResourceRef, Role,
+    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Known, Principal, PrincipalKind,
+    Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -103,6 +103,26 @@ impl Edges {
     }
 }
 
+impl Edges {
+    /// What is said of a resource.
+    fn known(&self, resource: &ResourceRef) -> Option<Known> {
+        let subjects = self.0.get(resource)?;
+        let held = subjects.values().fold(EnumSet::empty(), |all, held| all | *held);
+        let those = |relation: Relation| {
+            let those = subjects.iter().filter(|(_, held)| held.contains(relation));
+            those.map(|(subject, _)| Arc::clone(&subject.id)).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        Some(Known {
+            id: Arc::clone(&resource.id),
+            owned: held.contains(Relation::Owner),
+            runtime: held.contains(Relation::Runtime),
+            tenants: those(Relation::Tenant),
+            parents: those(Relation::ParentAgent),
+            since: None,
+        })
+    }
+}
+
 impl MemoryGraph {
     /// An engine that has heard of nothing.
     #[must_use]
@@ -166,5 +186,22 @@ impl Authorizer for MemoryGraph {
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         let edges = self.read();
         Ok(resources.iter().map(|resource| edges.holders(resource)).collect())
+    }
+}
+
+#[async_trait]
+impl RegistrationScan for MemoryGraph {
+    async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Known>, EngineError> {
+        let edges = self.read();
+        let behind = |resource: &&ResourceRef| resource.kind == kind && after.is_none_or(|after| *resource.id > *after);
+        let behind: BTreeSet<_> = edges.0.keys().filter(behind).collect();
+        let page = behind.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(page.filter_map(|resource| edges.known(resource)).collect())
+    }
+
+    async fn known(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
+        let edges = self.read();
+        let resources = ids.iter().map(|id| ResourceRef { kind, id: Arc::clone(id) });
+        Ok(resources.filter_map(|resource| edges.known(&resource)).collect())
     }
 }

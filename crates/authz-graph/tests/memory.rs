@@ -2,6 +2,7 @@
 
 use authz::Authorizer;
 use authz_graph::MemoryGraph;
+use conformance::Registry;
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -11,4 +12,10 @@ fn engine() -> Ready<Arc<dyn Authorizer>> {
     ready(Arc::new(MemoryGraph::new()))
 }
 
+fn registry() -> Ready<Registry> {
+    let graph = MemoryGraph::new();
+    ready(Registry { engine: Arc::new(graph.clone()), registrations: Arc::new(graph) })
+}
+
 conformance::authorizer!(engine);
+conformance::registrations!(registry);

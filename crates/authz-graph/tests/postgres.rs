@@ -5,7 +5,7 @@ use authz::{
     Action, Authorizer, Check, Decision, EngineError, Extent, Kind, Principal, Relation, Relationship, ResourceRef,
 };
 use authz_graph::GraphEngine;
-use conformance::fresh;
+use conformance::{Registry, fresh};
 use futures::future::join_all;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
@@ -28,7 +28,13 @@ async fn engine() -> Arc<dyn Authorizer> {
     Arc::new(GraphEngine::new(pool_of(4).await))
 }
 
+async fn registry() -> Registry {
+    let engine = Arc::new(GraphEngine::new(pool_of(4).await));
+    Registry { engine: engine.clone(), registrations: engine }
+}
+
 conformance::authorizer!(engine);
+conformance::registrations!(registry);
 
 /// An engine on one connection, so that the connection can be asked what was run on it.
 async fn engine_on_one_connection() -> (GraphEngine, PgPool) {

@@ -159,7 +159,10 @@ impl EngineError {
         }
     }
 
-    /// The class of the error, for metrics: one of few words.
+    /// Every class there is.
+    pub const CLASSES: &'static [&'static str] = &["Unavailable", "Timeout", "Malformed"];
+
+    /// The class of the error, for metrics: one of [`Self::CLASSES`].
     #[must_use]
     pub const fn class(&self) -> &'static str {
         match self {

@@ -64,6 +64,7 @@ mod paging;
 mod permit;
 mod principal;
 mod resource;
+mod scan;
 pub mod schema;
 
 pub use action::{Action, ActionSet};
@@ -74,5 +75,6 @@ pub use intent::{Ending, Gone, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};
 pub use permit::{Grants, Guarded, Permit, Scope, Target};
 pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
-pub use resource::{Agent, Allows, ApiKey, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant};
+pub use resource::{Agent, Allows, ApiKey, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant, UnknownResource};
+pub use scan::{Known, RegistrationScan};
 pub use schema::{Relation, Role};

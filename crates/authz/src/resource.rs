@@ -5,6 +5,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -166,6 +167,23 @@ impl ResourceRef {
     #[must_use]
     pub fn of<R: Resource>(id: &Id<R>) -> Self {
         Self { kind: R::KIND, id: id.to_text() }
+    }
+}
+
+/// Text that names no resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a resource is `KIND:ID`, such as `task:0192f0c1`")]
+pub struct UnknownResource;
+
+/// Reads what `Display` writes.
+impl FromStr for ResourceRef {
+    type Err = UnknownResource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownResource> {
+        let (kind, id) = text.split_once(':').ok_or(UnknownResource)?;
+        let kind = Kind::ALL.iter().copied().find(|known| known.as_str() == kind).ok_or(UnknownResource)?;
+        let id = Id::<Tenant>::parse(id).map_err(|_| UnknownResource)?;
+        Ok(Self { kind, id: id.to_text() })
     }
 }
 

@@ -10,18 +10,28 @@
 //! | register, open, overdue | its maker is gone: nothing was persisted (that would have settled it), so it is closed to its maker and undone |
 //! | undoing | deregister, and once more after [`Reconciler::grace`] if the thing is young, in case a registration that had timed out applies late |
 //!
+//! What this cannot see, such as a relationship removed by hand, an [`Inspector`] finds by comparing both sides.
+//!
 //! Nothing here knows what a task or a database is.
 
 mod circuit;
+mod compare;
+mod inspect;
 mod intent;
 mod ledger;
+mod orphan;
 mod reconcile;
 mod retry;
 mod saga;
+mod scan;
 
 pub use circuit::Circuit;
+pub use compare::Pages;
+pub use inspect::{COMPARED, Comparison, Explanation, Extract, Finding, Inspector, Repair, Step, Wait};
 pub use intent::{Intent, Op, Stage};
 pub use ledger::{Backlog, Ledger, LedgerError};
+pub use orphan::{Direction, Obstacle, Orphan, Remedy, Row, judge};
 pub use reconcile::{Reconciler, Swept};
 pub use retry::{Event, Observer, RetryPolicy, Silent};
 pub use saga::{CreateError, DualWrite};
+pub use scan::{RowScan, ScanError, Tally};

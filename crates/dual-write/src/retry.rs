@@ -40,13 +40,25 @@ pub enum Event {
     /// A write to the engine begins; retries are attempts too.
     Attempt,
     /// It failed in a way that another attempt may mend, and another follows.
-    Retry,
+    Retry {
+        /// The class of the error.
+        class: &'static str,
+    },
     /// It applied.
     Success,
     /// It failed for good.
     Failure {
         /// The class of the last error.
         class: &'static str,
+    },
+    /// The circuit is open: no write was tried.
+    Refused,
+    /// The making or ending that the writes were part of is over, for its caller.
+    Over {
+        /// Whether the thing was made, or its relationships are gone.
+        done: bool,
+        /// How long it took, all in all.
+        took: Duration,
     },
 }
 
@@ -92,7 +104,7 @@ impl RetryPolicy {
             .retry(delays)
             .when(EngineError::is_transient)
             .adjust(|_, delay| delay.filter(|delay| in_time(*delay)))
-            .notify(|_, _| observe(Event::Retry))
+            .notify(|error: &EngineError, _| observe(Event::Retry { class: error.class() }))
             .await;
         match &written {
             Ok(()) => observe(Event::Success),

@@ -88,7 +88,25 @@ impl DualWrite {
     where
         F: Future<Output = Result<T, E>>,
     {
-        self.circuit.admit().map_err(|retry_after| CreateError::CircuitOpen { retry_after })?;
+        let (begun, kind) = (Instant::now(), registration.resource.kind);
+        if let Err(retry_after) = self.circuit.admit() {
+            self.observer.observe(Op::Register, kind, Event::Refused);
+            return Err(CreateError::CircuitOpen { retry_after });
+        }
+        let made = self.make(registration, deadline, persist).await;
+        self.observer.observe(Op::Register, kind, Event::Over { done: made.is_ok(), took: begun.elapsed() });
+        made
+    }
+
+    async fn make<T, E, F>(
+        &self,
+        registration: &Registration,
+        deadline: Option<Instant>,
+        persist: impl FnOnce(Registered) -> F,
+    ) -> Result<T, CreateError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         let now = Utc::now();
         let intent = Intent::register(registration, now, now + self.patience);
         self.ledger.open(&intent).await?;
@@ -115,7 +133,9 @@ impl DualWrite {
     /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished soon
     /// is the reconciler's: the ending itself has happened, and its caller is waiting.
     pub async fn finish(&self, ended: &Intent) {
-        self.soon(ended, self.remove(ended, self.patience)).await;
+        let done = self.soon(ended, self.remove(ended, self.patience)).await;
+        let took = (Utc::now() - ended.opened_at).to_std().unwrap_or_default();
+        self.observer.observe(Op::Deregister, ended.resource.kind, Event::Over { done, took });
     }
 
     /// Takes back what may have been registered. What cannot be taken back soon is the reconciler's:
@@ -132,12 +152,15 @@ impl DualWrite {
         self.soon(intent, take_back).await;
     }
 
-    /// Does work that the reconciler will do if it fails, or takes longer than one attempt may.
-    async fn soon<T>(&self, intent: &Intent, work: impl Future<Output = Result<T, RemoveError>>) {
+    /// Does work that the reconciler will do if it fails, or takes longer than one attempt may. Whether it
+    /// is done.
+    async fn soon<T>(&self, intent: &Intent, work: impl Future<Output = Result<T, RemoveError>>) -> bool {
         let done = tokio::time::timeout(self.retry.attempt_timeout, work).await;
-        if let Err(error) = done.unwrap_or(Err(RemoveError::Late)) {
+        let done = done.unwrap_or(Err(RemoveError::Late));
+        if let Err(error) = &done {
             tracing::warn!(%error, intent = %intent.id, resource = %intent.resource, "relationships go late");
         }
+        done.is_ok()
     }
 
     /// Removes the relationships of an intent that is not open. Then it is settled, or put off by

@@ -305,7 +305,7 @@ async fn w5_three_retries_and_only_when_they_may_help() {
         let outcome = RetryPolicy::default().run(None, observe, write).await.unwrap_err();
         let mut expected = vec![Event::Attempt];
         for _ in 0..retries {
-            expected.extend([Event::Retry, Event::Attempt]);
+            expected.extend([Event::Retry { class: outcome.class() }, Event::Attempt]);
         }
         expected.push(Event::Failure { class: outcome.class() });
         assert_eq!(*failing.events.lock().unwrap(), expected);

@@ -4,7 +4,7 @@ use crate::{
     MemoryStore, Trouble,
     json::{all_storable, storable},
     page::{page, visible},
-    tables::AgentRow,
+    tables::{AgentRow, kept_creator},
 };
 use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent, Query, Status, StoreError};
 use async_trait::async_trait;
@@ -61,8 +61,9 @@ impl AgentStore for MemoryStore {
         if !tables.settle_open(registered.intent()) {
             return Err(StoreError::Superseded);
         }
+        let creator = kept_creator(new.creator.clone());
         let agent = made(new, tables.now());
-        let row = AgentRow { tenant: permit.id().clone(), agent: agent.clone() };
+        let row = AgentRow { tenant: permit.id().clone(), creator, agent: agent.clone() };
         tables.agents.insert(agent.id.clone(), row);
         Ok(agent)
     }

@@ -100,6 +100,7 @@ impl ApiKeyStore for MemoryStore {
         if !tables.settle_open(registered.intent()) {
             return Err(StoreError::Superseded);
         }
+        let creator = kept_creator(new.creator.clone());
         let key = ApiKey {
             creator: Guarded::new(new.id.clone(), kept_creator(new.creator)),
             id: new.id,
@@ -109,7 +110,7 @@ impl ApiKeyStore for MemoryStore {
             prefix: new.prefix,
             created_at: tables.now(),
         };
-        tables.api_keys.insert(key.id.clone(), ApiKeyRow { key: key.clone(), digest: new.digest });
+        tables.api_keys.insert(key.id.clone(), ApiKeyRow { key: key.clone(), digest: new.digest, creator });
         Ok(key)
     }
 

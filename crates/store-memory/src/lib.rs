@@ -12,6 +12,7 @@ mod json;
 mod ledger;
 mod messages;
 mod page;
+mod scan;
 mod states;
 mod tables;
 mod tasks;

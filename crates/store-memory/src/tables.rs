@@ -2,11 +2,11 @@
 
 use agents::{Agent, AgentId};
 use api_keys::{ApiKey, ApiKeyId, Digest};
-use authz::{Id, IntentId, Principal, PrincipalKind, Tenant};
+use authz::{Id, IntentId, Kind, Principal, PrincipalKind, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use conversations::{Event, Message, State};
-use dual_write::Intent;
+use dual_write::{Direction, Intent};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -14,21 +14,24 @@ use std::{
 use tasks::{Task, TaskId};
 use trackers::Tracker;
 
-/// An agent and the tenant it lives in.
+/// An agent, the tenant it lives in, and who made it.
 pub(crate) struct AgentRow {
     pub(crate) tenant: Id<Tenant>,
+    pub(crate) creator: Option<Principal>,
     pub(crate) agent: Agent,
 }
 
-/// An API key, and what is kept of the key itself.
+/// An API key, what is kept of the key itself, and who made it, where no permit is needed.
 pub(crate) struct ApiKeyRow {
     pub(crate) key: ApiKey,
     pub(crate) digest: Digest,
+    pub(crate) creator: Option<Principal>,
 }
 
-/// A task, the tenant it lives in, and the agent that works on it.
+/// A task, the tenant it lives in, the agent that works on it, and who made it, where no permit is needed.
 pub(crate) struct TaskRow {
     pub(crate) tenant: Id<Tenant>,
+    pub(crate) creator: Option<Principal>,
     pub(crate) agent: AgentId,
     pub(crate) task: Task,
 }
@@ -54,6 +57,7 @@ pub(crate) struct Tables {
     pub(crate) messages: BTreeMap<String, Message>,
     pub(crate) states: BTreeMap<String, State>,
     pub(crate) intents: BTreeMap<IntentId, Intent>,
+    pub(crate) tallies: BTreeMap<(Kind, Direction), (u64, u64)>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,

@@ -76,9 +76,10 @@ impl TaskStore for MemoryStore {
             created_at: now,
             updated_at: now,
         };
+        let creator = kept_creator(new.creator.clone());
         let task = made(new, now);
         tables.trackers.insert(tracker.id.clone(), tracker);
-        tables.tasks.insert(task.id.clone(), TaskRow { tenant, agent, task: task.clone() });
+        tables.tasks.insert(task.id.clone(), TaskRow { tenant, creator, agent, task: task.clone() });
         Ok(task)
     }
 

@@ -1,7 +1,7 @@
 //! Every store suite on the store in memory, with the engine in memory.
 
 use authz_graph::MemoryGraph;
-use conformance::World;
+use conformance::{Scanned, World};
 use dual_write::Ledger;
 use futures::FutureExt as _;
 use std::{
@@ -10,14 +10,22 @@ use std::{
 };
 use store_memory::MemoryStore;
 
-fn world() -> Ready<World> {
+fn scanned() -> Ready<Scanned> {
     let store = Arc::new(MemoryStore::new());
+    ready(Scanned { world: world_on(store.clone()), rows: store })
+}
+
+fn world() -> Ready<World> {
+    ready(world_on(Arc::new(MemoryStore::new())))
+}
+
+fn world_on(store: Arc<MemoryStore>) -> World {
     let forgetting = Arc::clone(&store);
     let forget_event = Box::new(move |id: String| {
         let store = Arc::clone(&forgetting);
         async move { store.forget_event(&id) }.boxed()
     });
-    ready(World::new(Arc::new(MemoryGraph::new()), store, forget_event))
+    World::new(Arc::new(MemoryGraph::new()), store, forget_event)
 }
 
 /// A ledger that nobody else writes in.
@@ -34,3 +42,4 @@ conformance::checkpoints!(world);
 conformance::events!(world);
 conformance::messages!(world);
 conformance::states!(world);
+conformance::rows!(scanned);

@@ -96,6 +96,29 @@ pub(crate) async fn is_open(pool: &PgPool, id: &IntentId) -> Result<bool, Fault>
     Ok(open.fetch_one(pool).await?)
 }
 
+/// The intents on these resources, in any order.
+pub(crate) async fn on(pool: &PgPool, kind: Kind, ids: &[&str]) -> Result<Vec<Intent>, LedgerError> {
+    let intents = sqlx::query_as!(
+        IntentRow,
+        "SELECT id, op, resource_kind, resource_id, stage, twice, attempts, opened_at, due_at
+        FROM intents WHERE resource_kind = $1 AND resource_id = ANY($2)",
+        kind.as_str(),
+        ids as &[&str]
+    );
+    intents.fetch_all(pool).await.map_err(unavailable)?.into_iter().map(Intent::try_from).collect()
+}
+
+/// The oldest intents.
+pub(crate) async fn oldest(pool: &PgPool, limit: u32) -> Result<Vec<Intent>, LedgerError> {
+    let intents = sqlx::query_as!(
+        IntentRow,
+        "SELECT id, op, resource_kind, resource_id, stage, twice, attempts, opened_at, due_at
+        FROM intents ORDER BY opened_at, id LIMIT $1",
+        i64::from(limit)
+    );
+    intents.fetch_all(pool).await.map_err(unavailable)?.into_iter().map(Intent::try_from).collect()
+}
+
 fn unavailable(error: sqlx::Error) -> LedgerError {
     LedgerError(error.into())
 }

@@ -21,11 +21,12 @@ mod list;
 mod messages;
 mod migrations;
 mod reads;
+mod scan;
 mod states;
 mod tasks;
 mod trackers;
 
-pub use migrations::{MigrateError, migrate};
+pub use migrations::{MigrateError, SchemaError, check_schema, migrate};
 
 use sqlx::PgPool;
 use std::sync::Arc;

@@ -64,6 +64,49 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     outcome
 }
 
+/// A schema that is not the one this program was written for.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The database cannot be asked.
+    #[error("the database's schema cannot be read")]
+    Unavailable(#[source] sqlx::Error),
+    /// It lacks migrations.
+    #[error(
+        "the database's schema is older than this program: it lacks migration {lacks}; run `taskgate migrate` first"
+    )]
+    Older {
+        /// The first one missing.
+        lacks: i64,
+    },
+    /// A newer program has migrated it.
+    #[error("the database's schema is newer than this program: it has migration {has}; use the newer program")]
+    Newer {
+        /// The first one unknown.
+        has: i64,
+    },
+}
+
+/// Whether the schema is exactly the one this program knows. A gateway also runs on a newer one; whoever
+/// repairs rows does not.
+pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
+    let there = sqlx::query_scalar!(r#"SELECT to_regclass($1) IS NOT NULL AS "there!""#, APPLIED);
+    let there = there.fetch_one(pool).await.map_err(SchemaError::Unavailable)?;
+    let mut applied = Vec::new();
+    if there {
+        let versions = sqlx::query_scalar::<_, i64>("SELECT version FROM _sqlx_migrations WHERE success");
+        applied = versions.fetch_all(pool).await.map_err(SchemaError::Unavailable)?;
+    }
+    let known = || FILES.iter().map(|file| file.version);
+    if let Some(lacks) = known().find(|version| !applied.contains(version)) {
+        return Err(SchemaError::Older { lacks });
+    }
+    applied
+        .into_iter()
+        .filter(|version| known().all(|known| known != *version))
+        .min()
+        .map_or(Ok(()), |has| Err(SchemaError::Newer { has }))
+}
+
 /// Takes the lock by asking for it again and again. Waiting inside one statement would hold a snapshot,
 /// for whose end the holder's `CREATE INDEX CONCURRENTLY` waits in turn.
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -6,9 +6,9 @@ mod server;
 #[path = "support/world.rs"]
 mod world;
 
-use conformance::World;
+use conformance::{Scanned, World};
 use dual_write::Ledger;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgPool};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -19,18 +19,26 @@ async fn world() -> World {
     world::world_on(world::migrated().await)
 }
 
+/// Rows beside intents and tallies that nobody else writes.
+async fn scanned() -> Scanned {
+    let pool = apart("scan", &["intents", "orphan_tallies"]).await;
+    Scanned { world: world::world_on(pool.clone()), rows: Arc::new(PgStore::new(pool)) }
+}
+
 /// A ledger that nobody else writes in: a table of its own, in a schema of its own.
 async fn ledger() -> Arc<dyn Ledger> {
+    Arc::new(PgStore::new(apart("ledger", &["intents"]).await))
+}
+
+/// A pool on the shared database, where these tables are a case's own: in a schema of its own.
+async fn apart(what: &str, tables: &[&str]) -> PgPool {
     static MADE: AtomicU32 = AtomicU32::new(0);
-    let schema = format!("ledger_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    let make = format!(
-        "DROP SCHEMA IF EXISTS {schema} CASCADE;
-        CREATE SCHEMA {schema};
-        CREATE TABLE {schema}.intents (LIKE intents INCLUDING ALL)"
-    );
+    let schema = format!("{what}_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let mut make = vec![format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")];
+    make.extend(tables.iter().map(|table| format!("CREATE TABLE {schema}.{table} (LIKE {table} INCLUDING ALL)")));
+    let make = make.join(";");
     sqlx::raw_sql(AssertSqlSafe(make)).execute(&world::migrated().await).await.unwrap();
-    let here = server::shared().options([("search_path", schema)]);
-    Arc::new(PgStore::new(server::pool(here).await))
+    server::pool(server::shared().options([("search_path", format!("{schema},public"))])).await
 }
 
 conformance::ledger!(ledger);
@@ -42,3 +50,4 @@ conformance::checkpoints!(world);
 conformance::events!(world);
 conformance::messages!(world);
 conformance::states!(world);
+conformance::rows!(scanned);

@@ -19,6 +19,8 @@ use authz::{
     ActionSet, Allows, Gate, Grants, Holder, Id, Kind, Permit, Principal, Resource, Role, Scope, Target, Tenant,
     action::{Create, Delete, Marker, Read, Share},
 };
+use dual_write::Inspector;
+use identity::{AuthContext, Operator};
 use std::sync::Arc;
 
 /// One caller's request.
@@ -26,12 +28,13 @@ pub struct Session {
     /// The stores, among others.
     pub app: App,
     gate: Gate,
+    operator: Option<Operator>,
 }
 
 impl Session {
-    /// The request of whoever `gate` is for.
-    pub const fn new(app: App, gate: Gate) -> Self {
-        Self { app, gate }
+    /// The request of a known caller.
+    pub fn new(app: App, context: &AuthContext) -> Self {
+        Self { gate: app.gate(context), operator: context.operator(), app }
     }
 
     /// The request a field is resolved for.
@@ -52,6 +55,12 @@ impl Session {
     /// The permit to do `A` to something that no field below is about.
     pub async fn permit<R: Allows<A>, A: Marker>(&self, target: &Target<R>) -> Result<Permit<R, A>, Failure> {
         Ok(self.gate.permit(target).await?)
+    }
+
+    /// What operators see and mend the deployment with, and who asks for it; `None` for everybody else.
+    pub fn operation(&self) -> Option<(&Arc<Inspector>, &Operator)> {
+        let operator = self.operator.as_ref()?;
+        Some((self.app.inspector.open(operator), operator))
     }
 
     /// Where to look for what the caller may read.

@@ -9,6 +9,7 @@ mod api_key;
 mod checkpoint;
 mod document;
 mod documents;
+mod dual_write;
 mod errors;
 mod event;
 mod graphiql;
@@ -16,6 +17,7 @@ mod hooks;
 mod http;
 mod input;
 mod limits;
+mod orphans;
 mod page;
 mod requires;
 mod shared;
@@ -39,6 +41,7 @@ struct Query(
     agent::AgentQuery,
     api_key::ApiKeyQuery,
     viewer::ViewerQuery,
+    dual_write::DualWriteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -50,6 +53,7 @@ struct Mutation(
     event::EventMutation,
     agent::AgentMutation,
     api_key::ApiKeyMutation,
+    dual_write::DualWriteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -74,7 +74,7 @@ fn head() -> OpenApi {
 }
 
 /// A path that is nothing's. One that is only a slash too long is led to where it meant to go.
-async fn unrouted(uri: Uri) -> Response {
+pub(crate) async fn unrouted(uri: Uri) -> Response {
     let path = uri.path();
     let trimmed = path.trim_end_matches('/');
     // A path that starts with two slashes, or with a backslash, would lead to another host.

@@ -8,12 +8,12 @@ use authz::{
 };
 use authz_graph::MemoryGraph;
 use chrono::TimeDelta;
-use dual_write::{Circuit, DualWrite, Reconciler, RetryPolicy, Swept};
+use dual_write::{Circuit, DualWrite, Inspector, Reconciler, RetryPolicy, Swept};
 use gateway::{
     App, Failure, Limits, Parts, Stores,
     lifecycle::{self, TaskDraft, new_id},
 };
-use identity::{AuthContext, TokenTable};
+use identity::{AuthContext, Operated, TokenTable};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -164,15 +164,16 @@ impl World {
         });
         let store = Arc::new(MemoryStore::new());
         // Whatever is begun is overdue at once: the tests say when the reconciler comes.
-        let dual_write = DualWrite {
+        let dual_write = Arc::new(DualWrite {
             patience: TimeDelta::zero(),
             retry: RetryPolicy { cap: Duration::from_millis(150), attempt_timeout: ATTEMPT, ..RetryPolicy::default() },
             circuit: Circuit::new(PATIENCE_WITH_THE_ENGINE, COOLDOWN),
             ..DualWrite::new(engine.clone(), store.clone())
-        };
+        });
         let app = App::new(Parts {
             engine: engine.clone(),
-            dual_write: Arc::new(dual_write),
+            inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
+            dual_write,
             resolver: Arc::new(TokenTable::default()),
             stores: Stores {
                 agents: store.clone(),

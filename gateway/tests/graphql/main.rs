@@ -8,6 +8,7 @@ mod counting;
 mod http;
 mod inputs;
 mod lists;
+mod operators;
 mod roles;
 mod sdl;
 mod shapes;

@@ -5,10 +5,11 @@ use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
-use dual_write::{DualWrite, Ledger};
+use chrono::TimeDelta;
+use dual_write::{DualWrite, Inspector, Ledger};
 use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use identity::{AuthContext, InTurn, TokenTable};
+use identity::{AuthContext, InTurn, Operated, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
@@ -27,6 +28,8 @@ pub enum Who {
     Runtime,
     /// Sees the task, and is not of its tenant.
     Guest,
+    /// Operates the deployment, and holds nothing.
+    Operator,
     /// Nobody.
     Anonymous,
 }
@@ -42,6 +45,7 @@ impl Who {
             Self::Stranger => "stranger",
             Self::Runtime => "runtime",
             Self::Guest => "guest",
+            Self::Operator => "operator",
             Self::Anonymous => "nobody's",
         }
     }
@@ -124,6 +128,7 @@ impl World {
         }
         tokens = tokens.with(Who::Guest.token(), context(Principal::user(Who::Guest.token())));
         tokens = tokens.with(Who::Runtime.token(), context(Principal::new(authz::PrincipalKind::Agent, "agent-1")));
+        tokens = tokens.with(Who::Operator.token(), context(Principal::user("operator")).operating());
         let store = Arc::new(MemoryStore::new());
         let counted: Arc<dyn Authorizer> =
             Arc::new(Counted { port: Arc::clone(&engine) as Arc<dyn Authorizer>, calls: calls.clone() });
@@ -131,9 +136,15 @@ impl World {
         let keys: Arc<dyn ApiKeyStore> =
             Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn ApiKeyStore>, calls: calls.clone() });
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
+        let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
             engine: Arc::clone(&counted),
-            dual_write: Arc::new(DualWrite::new(counted, ledger)),
+            // What is just made may be an orphan at once.
+            inspector: Operated::new(Arc::new(Inspector {
+                grace: TimeDelta::zero(),
+                ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
+            })),
+            dual_write,
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

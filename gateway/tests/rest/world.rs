@@ -10,14 +10,14 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
 };
-use dual_write::DualWrite;
+use dual_write::{DualWrite, Inspector};
 use gateway::{
     App, Limits, Parts, Stores,
     lifecycle::{ApiKeyDraft, TaskDraft, create_agent, create_api_key, create_task, new_id},
     rest,
 };
 use http::{HeaderMap, Request, StatusCode};
-use identity::{AuthContext, TokenTable};
+use identity::{AuthContext, Operated, TokenTable};
 use serde_json::{Map, Value, json};
 use std::{
     sync::{
@@ -112,9 +112,15 @@ impl World {
             let edge = Relationship::held(ResourceRef::of(who.tenant()), Relation::Member, who.principal());
             engine.grant(&[edge]).await.unwrap();
         }
+        let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
             engine: engine.clone(),
-            dual_write: Arc::new(DualWrite::new(engine.clone(), store)),
+            inspector: Operated::new(Arc::new(Inspector::new(
+                dual_write.clone(),
+                store,
+                Arc::new(engine.graph.clone()),
+            ))),
+            dual_write,
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),

@@ -58,6 +58,13 @@ pub const FIELDS: &[Operation] = &[
     }),
     field("Query.apiKey", Needs::ApiKey("read"), |t| about_key("query($id: ID!) { apiKey(id: $id) { id name } }", t)),
     field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
+    field("Query.dualWrite", Needs::Operator("read"), |t| {
+        let document = "query($id: ID!) { dualWrite { status { pending } explain(resource: $id) { resource } } }";
+        about_task(document, t)
+    }),
+    field("Mutation.reconcileDualWrite", Needs::Operator("repair"), |_| {
+        gql("mutation { reconcileDualWrite(dryRun: true) { complete } }", json!({}))
+    }),
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
         gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))

@@ -6,21 +6,6 @@ use serde_json::{Value, json};
 const TASKS: &str = "SELECT count(*) FROM tasks";
 const RELATIONSHIPS: &str = "SELECT count(*) FROM relationships";
 
-/// Makes every statement of a kind on a table fail, as a broken disk under it would.
-async fn break_table(database: &Database, table: &str, event: &str) {
-    let name = format!("broken_{table}_{}", event.to_lowercase());
-    let sql = format!(
-        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN RAISE EXCEPTION 'disk on fire in {table}' USING ERRCODE = '58030'; END $$;
-         CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}();"
-    );
-    database.run(&sql).await;
-}
-
-async fn mend_table(database: &Database, table: &str, event: &str) {
-    database.run(&format!("DROP FUNCTION broken_{table}_{}() CASCADE", event.to_lowercase())).await;
-}
-
 fn create(world: &World, name: &str) -> Value {
     json!({ "input": { "agentId": world.agent, "name": name } })
 }
@@ -53,12 +38,12 @@ async fn w1_a_failed_register_leaves_no_row() {
     let world = World::new(Storage::Url).await;
     let database = world.server.database();
     let before = (database.number(TASKS).await, database.number(RELATIONSHIPS).await);
-    break_table(database, "relationships", "INSERT").await;
+    database.break_table("relationships", "INSERT").await;
     let refused = world.owner.gql(documents::CREATE_TASK, create(&world, "w1")).await;
     assert!(matches!(refused.codes()[0].as_str(), "UNAVAILABLE" | "INTERNAL"), "{}", refused.text());
     assert!(!refused.text().contains("disk on fire"), "{}", refused.text());
     assert_eq!((database.number(TASKS).await, database.number(RELATIONSHIPS).await), before);
-    mend_table(database, "relationships", "INSERT").await;
+    database.mend_table("relationships", "INSERT").await;
     world.owner.gql(documents::CREATE_TASK, create(&world, "w1")).await.data();
 }
 
@@ -67,13 +52,13 @@ async fn w2_a_failed_persist_is_compensated_and_its_own_error_returned() {
     let world = World::new(Storage::Url).await;
     let database = world.server.database();
     let before = (database.number(TASKS).await, database.number(RELATIONSHIPS).await);
-    break_table(database, "tasks", "INSERT").await;
+    database.break_table("tasks", "INSERT").await;
     let first = world.owner.gql(documents::CREATE_TASK, create(&world, "w2")).await;
     assert_eq!(first.codes().len(), 1, "{}", first.text());
     assert_eq!((database.number(TASKS).await, database.number(RELATIONSHIPS).await), before, "compensated");
 
     // When the compensation fails too, the caller still hears of the persist.
-    break_table(database, "relationships", "DELETE").await;
+    database.break_table("relationships", "DELETE").await;
     let second = world.owner.gql(documents::CREATE_TASK, create(&world, "w2")).await;
     assert_eq!(second.json()["errors"], first.json()["errors"]);
     assert_eq!(database.number(TASKS).await, before.0);
@@ -121,10 +106,10 @@ async fn w3_a_failed_deregister_does_not_fail_the_delete() {
     let world = World::new(Storage::Url).await;
     let database = world.server.database();
     let task = world.task().await;
-    break_table(database, "relationships", "DELETE").await;
+    database.break_table("relationships", "DELETE").await;
     world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
     assert_eq!(database.number(&format!("SELECT count(*) FROM tasks WHERE id = '{task}'")).await, 0);
-    mend_table(database, "relationships", "DELETE").await;
+    database.mend_table("relationships", "DELETE").await;
     // What is left of it leads to no task, and nothing can be put on it any more.
     let path = "/checkpoints/put";
     let body = |thread: &str| json!({ "thread_id": thread, "checkpoint_id": "1", "checkpoint": {}, "metadata": {} });

@@ -44,6 +44,12 @@ const ROOMS: &[Room] = &[
         may_use: &["authz"],
         must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
     },
+    // In the folder `metrics`, which is the name of the facade it writes to.
+    Room {
+        name: "instruments",
+        may_use: &["authz", "dual-write"],
+        must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
+    },
     Room { name: "authz-graph", may_use: &["authz", "coalesce"], must_not_reach: &["axum", "async-graphql"] },
     Room { name: "authz-spicedb", may_use: &["authz"], must_not_reach: &["axum", "async-graphql", "sqlx", "redis"] },
     Room { name: "store-postgres", may_use: STORE, must_not_reach: &["axum", "tonic", "async-graphql"] },
@@ -61,6 +67,7 @@ const ROOMS: &[Room] = &[
             "checkpoints",
             "conversations",
             "dual-write",
+            "instruments",
             "authz-graph",
             "authz-spicedb",
             "store-postgres",

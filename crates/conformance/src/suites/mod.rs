@@ -7,6 +7,8 @@ pub mod checkpoints;
 pub mod events;
 pub mod ledger;
 pub mod messages;
+pub mod registrations;
+pub mod rows;
 pub mod states;
 pub mod tasks;
 pub mod trackers;

@@ -20,7 +20,7 @@ const LISTS: &[(&str, &str)] = &[
 ];
 
 /// Fills a database with `size` tasks of the demo's owner, 100 of which the reader may read, spread evenly.
-async fn fill(server: &Server, reader: &As, size: u32) {
+pub async fn fill(server: &Server, reader: &As, size: u32) {
     let (database, agent, owner) = (server.database(), server.demo.agent(), server.owner());
     let (owner, reader, step) = (owner.id(), reader.id(), size / READABLE);
     database

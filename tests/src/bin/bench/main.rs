@@ -14,6 +14,7 @@ mod growth;
 mod load;
 mod process;
 mod ratio;
+mod reconcile;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,9 @@ async fn main() -> ExitCode {
     }
     if wanted("growth") {
         bars.extend(growth::measure().await);
+    }
+    if wanted("reconcile") {
+        bars.extend(reconcile::measure().await);
     }
     println!("\n{:<64}{:>10}{:>14}", "bar", "measured", "bar");
     for bar in &bars {

@@ -30,9 +30,14 @@ async fn first_answer<F: Future<Output = Server>>(name: &str, start: impl FnOnce
 }
 
 fn resident_mib(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
+    memory_mib(pid, "VmRSS:").unwrap()
+}
+
+/// A figure of a process's memory, while it runs.
+pub fn memory_mib(pid: u32, figure: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
 }
 
 /// Resident memory on a real PostgreSQL: idle after its start, and idle after some work.

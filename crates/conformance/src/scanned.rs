@@ -1,0 +1,22 @@
+//! What the suites about operators' scans stand on.
+
+use crate::World;
+use authz::{Authorizer, RegistrationScan};
+use dual_write::RowScan;
+use std::sync::Arc;
+
+/// An engine, and the same engine as operators read it.
+pub struct Registry {
+    /// What is written to.
+    pub engine: Arc<dyn Authorizer>,
+    /// What is read.
+    pub registrations: Arc<dyn RegistrationScan>,
+}
+
+/// A world, and its rows as operators read them.
+pub struct Scanned {
+    /// Where rows are made.
+    pub world: World,
+    /// The rows.
+    pub rows: Arc<dyn RowScan>,
+}

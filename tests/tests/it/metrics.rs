@@ -1,0 +1,181 @@
+//! The instruments: what is counted (W6), and who reads it (G3).
+
+use blackbox::{As, Server, Settings, Storage, World, documents};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// Every series and its value, as Prometheus would read them.
+struct Series(BTreeMap<String, f64>);
+
+impl Series {
+    async fn of(reader: &As) -> Self {
+        let answer = reader.get("/metrics").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let series = lines.map(|line| line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}")));
+        Self(series.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect())
+    }
+
+    /// The sum of the dual write's series of this name whose labels hold all of `labels`.
+    fn sum(&self, name: &str, labels: &[&str]) -> f64 {
+        let name = format!("task_fgac_dual_write_{name}");
+        let of_name = |series: &str| series.split('{').next() == Some(&name);
+        let wanted =
+            self.0.iter().filter(|(series, _)| of_name(series) && labels.iter().all(|label| series.contains(label)));
+        wanted.map(|(_, value)| value).sum()
+    }
+}
+
+/// A counter's value is a whole number.
+#[expect(clippy::cast_possible_truncation, reason = "counts of a test are small")]
+fn whole(count: f64) -> i64 {
+    count.round() as i64
+}
+
+/// By how much series have risen since they were last looked at.
+struct Rises {
+    reader: As,
+    before: Series,
+}
+
+impl Rises {
+    async fn of(reader: As) -> Self {
+        Self { before: Series::of(&reader).await, reader }
+    }
+
+    /// The rise of attempts, successes, retries and failures of writes of `op` on tasks.
+    async fn writes(&self, op: &str) -> [i64; 4] {
+        let now = Series::of(&self.reader).await;
+        let op = format!("op=\"{op}\"");
+        let labels = [op.as_str(), "resource=\"task\""];
+        let names = ["attempts_total", "successes_total", "retries_total", "failures_total"];
+        names.map(|name| whole(now.sum(name, &labels) - self.before.sum(name, &labels)))
+    }
+
+    async fn again(&mut self) {
+        self.before = Series::of(&self.reader).await;
+    }
+}
+
+fn create(world: &World) -> Value {
+    json!({ "input": { "agentId": world.agent } })
+}
+
+fn quick() -> Settings {
+    let settings = [
+        ("TASKGATE_DUAL_WRITE__RETRIES", "2"),
+        ("TASKGATE_DUAL_WRITE__BASE_DELAY_MS", "1"),
+        ("TASKGATE_DUAL_WRITE__MAX_DELAY_MS", "2"),
+        ("TASKGATE_DUAL_WRITE__PATIENCE_MS", "60000"),
+        ("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "100"),
+    ];
+    settings.into_iter().fold(Settings::default(), |all, (key, value)| all.with(key, value))
+}
+
+#[tokio::test]
+async fn w6_attempts_successes_retries_and_failures_are_counted_by_op_and_exception_class() {
+    let world = World::with(quick(), Storage::Url).await;
+    let database = world.server.database();
+    let mut rises = Rises::of(world.server.operator()).await;
+    let task = world.secret().await;
+    assert_eq!(rises.writes("register").await, [1, 1, 0, 0]);
+    assert_eq!(rises.writes("deregister").await, [0; 4]);
+
+    rises.again().await;
+    database.break_table("relationships", "INSERT").await;
+    world.owner.gql(documents::CREATE_TASK, create(&world)).await;
+    assert_eq!(rises.writes("register").await, [3, 0, 2, 1], "two retries, and then it failed");
+    assert_eq!(rises.writes("deregister").await, [1, 1, 0, 0], "and was undone");
+    database.mend_table("relationships", "INSERT").await;
+
+    rises.again().await;
+    database.break_table("relationships", "DELETE").await;
+    world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
+    assert_eq!(rises.writes("deregister").await, [3, 0, 2, 1]);
+    assert_eq!(rises.writes("register").await, [0; 4]);
+    database.mend_table("relationships", "DELETE").await;
+
+    let now = Series::of(&world.server.operator()).await;
+    let unavailable = ["op=\"register\"", "resource=\"task\"", "exception_class=\"Unavailable\""];
+    let counted = ["retries_total", "failures_total"].map(|name| whole(now.sum(name, &unavailable)));
+    assert_eq!(counted, [2, 1]);
+    let timed_out = now.0.keys().filter(|series| series.contains("failures_total") && series.contains("Timeout"));
+    assert!(timed_out.count() > 0, "series are there from the start");
+    for (op, outcome, count) in [("register", "failed", 1), ("deregister", "failed", 1)] {
+        let labels = [format!("op=\"{op}\""), format!("outcome=\"{outcome}\""), "resource=\"task\"".to_owned()];
+        let took = now.sum("duration_seconds_count", &labels.each_ref().map(String::as_str));
+        assert_eq!(whole(took), count, "{op} {outcome}");
+    }
+}
+
+#[tokio::test]
+async fn w6_what_is_not_settled_and_a_circuit_that_is_open_are_shown() {
+    let world = World::with(quick(), Storage::Url).await;
+    let (database, operator) = (world.server.database(), world.server.operator());
+    let tasks = [world.secret().await, world.secret().await];
+    database.break_table("relationships", "DELETE").await;
+    for task in tasks {
+        world.owner.delete(&format!("/tasks/{task}")).await.expect(200);
+    }
+    let begun = Instant::now();
+    loop {
+        let now = Series::of(&operator).await;
+        let age = now.sum("oldest_intent_age_seconds", &[]);
+        if now.sum("intents_pending", &[]) >= 2.0 && age > 0.0 {
+            assert!(age < 60.0 && now.sum("sweeps_total", &["outcome=\"done\""]) > 0.0);
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the gauges do not say what is pending");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    database.break_table("relationships", "INSERT").await;
+    let mut refused = 0;
+    for _ in 0..12 {
+        let answer = world.owner.gql(documents::CREATE_TASK, create(&world)).await;
+        assert_eq!(answer.codes(), ["UNAVAILABLE"]);
+        refused += i64::from(answer.text().contains("try again in"));
+    }
+    assert!(refused > 0, "ten failures in a row open the circuit");
+    let now = Series::of(&operator).await;
+    assert_eq!(whole(now.sum("refusals_total", &["op=\"register\"", "resource=\"task\""])), refused);
+}
+
+#[tokio::test]
+async fn g3_metrics_are_for_operators_and_have_few_series() {
+    let world = World::new(Storage::Memory).await;
+    for _ in 0..3 {
+        world.things().await;
+    }
+    assert_eq!(world.server.anonymous().get("/metrics").await.status, 401);
+    for caller in [world.server.owner(), world.server.viewer(), world.server.stranger(), world.server.agent()] {
+        let (there, nowhere) = (caller.get("/metrics").await, caller.get("/metricz").await);
+        assert_eq!((there.status, there.without("metrics")), (404, nowhere.without("metricz")), "{}", caller.name);
+    }
+    let answer = world.server.operator().get("/metrics").await;
+    assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = answer.text();
+    assert!(text.contains("# HELP task_fgac_dual_write_attempts_total ") && text.contains("# TYPE"), "{text}");
+    let series = Series::of(&world.server.operator()).await.0;
+    assert!(series.len() < 200, "{} series: is a label unbounded?", series.len());
+    for secret in [&world.agent, world.owner.id()] {
+        assert!(!text.contains(secret), "no ids in labels");
+    }
+}
+
+#[tokio::test]
+async fn g3_metrics_may_have_an_address_of_their_own() {
+    let settings = Settings::default().with("TASKGATE_METRICS__LISTEN", "127.0.0.1:0");
+    let server: Server = settings.start(Storage::Memory).await;
+    assert_eq!(server.operator().get("/metrics").await.status, 404, "not beside the other routes then");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("metrics are read")).unwrap_or_else(|| panic!("{log}"));
+    let port: String = line.split("127.0.0.1:").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
+    let scraper = As::new("scraper", &format!("http://127.0.0.1:{port}"), None, None);
+    assert!(Series::of(&scraper).await.sum("attempts_total", &["op=\"register\""]) > 0.0, "the demo was made");
+    assert_eq!(scraper.get("/tasks").await.status, 404, "and nothing else is there");
+}
