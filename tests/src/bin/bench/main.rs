@@ -10,6 +10,7 @@
 )]
 
 mod bare;
+mod faults;
 mod growth;
 mod load;
 mod process;
@@ -56,6 +57,10 @@ async fn main() -> ExitCode {
     }
     if wanted("growth") {
         bars.extend(growth::measure().await);
+    }
+    // Not a measurement, and long: only by name.
+    if only.contains(&"faults") {
+        faults::drive().await;
     }
     println!("\n{:<64}{:>10}{:>14}", "bar", "measured", "bar");
     for bar in &bars {
