@@ -125,6 +125,10 @@ pub struct DualWrite {
     pub max_delay_ms: u64,
     /// How long one attempt may take, in milliseconds.
     pub attempt_timeout_ms: u64,
+    /// After how many failures in a row the engine is left alone.
+    pub circuit_failures: u32,
+    /// For how long, in milliseconds; then one write may try.
+    pub circuit_cooldown_ms: u64,
     /// How long whoever makes or ends a thing has before the reconciler takes over, in milliseconds.
     pub patience_ms: u32,
     /// How often the reconciler looks for what is overdue, in milliseconds.
@@ -138,6 +142,8 @@ impl Default for DualWrite {
             base_delay_ms: 100,
             max_delay_ms: 2_000,
             attempt_timeout_ms: 5_000,
+            circuit_failures: 10,
+            circuit_cooldown_ms: 5_000,
             patience_ms: 60_000,
             sweep_interval_ms: 5_000,
         }
@@ -154,6 +160,7 @@ impl DualWrite {
     fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(self.attempt_timeout_ms > 0, "configuration key `dual_write.attempt_timeout_ms` is 0");
         anyhow::ensure!(self.sweep_interval_ms > 0, "configuration key `dual_write.sweep_interval_ms` is 0");
+        anyhow::ensure!(self.circuit_failures > 0, "configuration key `dual_write.circuit_failures` is 0");
         // Jitter may double a delay.
         let retries = self.retries as u64;
         let attempts = self.attempt_timeout_ms.saturating_mul(retries.saturating_add(1));
@@ -340,6 +347,7 @@ mod tests {
             ("[dual_write]\npatience = 1", "patience"),
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
+            ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

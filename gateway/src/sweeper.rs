@@ -3,7 +3,7 @@
 use crate::config;
 use authz::Authorizer;
 use chrono::TimeDelta;
-use dual_write::{DualWrite, Ledger, Reconciler, RetryPolicy};
+use dual_write::{Circuit, DualWrite, Ledger, Reconciler, RetryPolicy};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
@@ -24,7 +24,8 @@ pub fn dual_write(
         attempt_timeout: Duration::from_millis(settings.attempt_timeout_ms),
     };
     let patience = TimeDelta::milliseconds(settings.patience_ms.into());
-    Arc::new(DualWrite { retry, patience, ..DualWrite::new(engine, ledger) })
+    let circuit = Circuit::new(settings.circuit_failures, Duration::from_millis(settings.circuit_cooldown_ms));
+    Arc::new(DualWrite { retry, circuit, patience, ..DualWrite::new(engine, ledger) })
 }
 
 /// Sweeps the ledger every so often, until it is dropped. It may be cut off at any moment: what it was

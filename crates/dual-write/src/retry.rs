@@ -65,7 +65,7 @@ impl Observer for Silent {
 }
 
 impl RetryPolicy {
-    /// Runs `write` under this policy. No attempt begins after `deadline`.
+    /// Runs `write` under this policy. No attempt begins after `deadline`, nor runs on beyond it.
     pub async fn run<F>(
         &self,
         deadline: Option<Instant>,
@@ -85,7 +85,9 @@ impl RetryPolicy {
         let attempt = || {
             observe(Event::Attempt);
             let work = write();
-            async move { tokio::time::timeout(self.attempt_timeout, work).await.unwrap_or(Err(EngineError::TimedOut)) }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let time = left.map_or(self.attempt_timeout, |left| left.min(self.attempt_timeout));
+            async move { tokio::time::timeout(time, work).await.unwrap_or(Err(EngineError::TimedOut)) }
         };
         let in_time = |delay: Duration| deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
         let written = attempt

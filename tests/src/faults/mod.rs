@@ -10,5 +10,5 @@ mod troubles;
 pub use hangups::{hang_up_at_any_moment, hang_up_at_every_step};
 pub use kills::{kill_at_every_step, kill_under_load};
 pub use scene::{Book, Scene};
-pub use steps::{Op, Tally};
+pub use steps::{Op, Tally, step};
 pub use troubles::{between_two_reconcilers, trouble_the_engine};

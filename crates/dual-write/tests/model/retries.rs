@@ -45,3 +45,12 @@ async fn a_deadline_ends_the_retries() {
     RetryPolicy::default().run(deadline, |_| {}, write).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(160), "{:?}", started.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_an_attempt_that_hangs() {
+    let started = tokio::time::Instant::now();
+    let deadline = Some(started + Duration::from_secs(1));
+    let outcome = RetryPolicy::default().run(deadline, |_| {}, std::future::pending).await.unwrap_err();
+    assert!(matches!(outcome, EngineError::TimedOut));
+    assert_eq!(started.elapsed(), Duration::from_secs(1));
+}
