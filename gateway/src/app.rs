@@ -5,8 +5,8 @@ use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
-use dual_write::DualWrite;
-use identity::{AuthContext, Resolver};
+use dual_write::{DualWrite, SwitchStore};
+use identity::{AuthContext, Operated, Resolver};
 use serde::Deserialize;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tasks::TaskStore;
@@ -57,6 +57,8 @@ pub struct Parts {
     pub engine: Arc<dyn Authorizer>,
     /// What makes and ends things in the engine and in the stores.
     pub dual_write: Arc<DualWrite>,
+    /// Where dual writes are switched, for operators.
+    pub switches: Operated<Arc<dyn SwitchStore>>,
     /// Who tells callers apart.
     pub resolver: Arc<dyn Resolver>,
     /// What turns API keys into what is kept of them.

@@ -4,7 +4,7 @@ use crate::{App, Failure};
 use authz::Gate;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request};
-use identity::{Credential, Unresolved};
+use identity::{AuthContext, Credential, Unresolved};
 use std::sync::Arc;
 
 /// The gate of whoever sent the request. A handler that takes it cannot be reached without a credential.
@@ -25,13 +25,17 @@ fn credential(headers: &HeaderMap) -> Option<Credential> {
 impl Caller {
     /// The gate of whoever sent these headers.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Failure> {
-        let credential = credential(headers).ok_or(Failure::Unauthenticated)?;
-        match app.resolver.resolve(&credential).await {
-            Ok(context) => Ok(Self(app.gate(&context))),
-            Err(Unresolved::Unknown) => Err(Failure::Unauthenticated),
-            Err(error @ Unresolved::Unavailable(_)) => Err(Failure::unavailable(Arc::new(error))),
-        }
+        Ok(Self(app.gate(&resolve(headers, app).await?)))
     }
+}
+
+/// Who sent these headers.
+pub async fn resolve(headers: &HeaderMap, app: &App) -> Result<AuthContext, Failure> {
+    let credential = credential(headers).ok_or(Failure::Unauthenticated)?;
+    app.resolver.resolve(&credential).await.map_err(|unresolved| match unresolved {
+        Unresolved::Unknown => Failure::Unauthenticated,
+        Unresolved::Unavailable(_) => Failure::unavailable(Arc::new(unresolved)),
+    })
 }
 
 impl FromRequestParts<App> for Caller {

@@ -74,6 +74,9 @@ pub struct Token {
     pub principal: String,
     /// The tenant that principal works in.
     pub tenant: String,
+    /// Whether that principal operates the deployment.
+    #[serde(default)]
+    pub operator: bool,
 }
 
 impl Token {
@@ -85,7 +88,8 @@ impl Token {
             .map_err(|error| anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal))?;
         let tenant = Id::parse(&self.tenant)
             .map_err(|error| anyhow::anyhow!("configuration key `tokens.tenant`: `{}`: {error}", self.tenant))?;
-        Ok(AuthContext::new(principal, tenant))
+        let context = AuthContext::new(principal, tenant);
+        Ok(if self.operator { context.operating() } else { context })
     }
 
     /// The token itself.
@@ -133,6 +137,8 @@ pub struct DualWrite {
     pub patience_ms: u32,
     /// How often the reconciler looks for what is overdue, in milliseconds.
     pub sweep_interval_ms: u64,
+    /// How often switches are read when nobody says that one was turned, in milliseconds.
+    pub switch_refresh_ms: u64,
 }
 
 impl Default for DualWrite {
@@ -146,6 +152,7 @@ impl Default for DualWrite {
             circuit_cooldown_ms: 5_000,
             patience_ms: 60_000,
             sweep_interval_ms: 5_000,
+            switch_refresh_ms: 5_000,
         }
     }
 }
@@ -157,7 +164,14 @@ impl DualWrite {
         Duration::from_millis(self.sweep_interval_ms)
     }
 
+    /// How often switches are read when nobody says that one was turned.
+    #[must_use]
+    pub const fn switch_refresh(&self) -> Duration {
+        Duration::from_millis(self.switch_refresh_ms)
+    }
+
     fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.switch_refresh_ms > 0, "configuration key `dual_write.switch_refresh_ms` is 0");
         anyhow::ensure!(self.attempt_timeout_ms > 0, "configuration key `dual_write.attempt_timeout_ms` is 0");
         anyhow::ensure!(self.sweep_interval_ms > 0, "configuration key `dual_write.sweep_interval_ms` is 0");
         anyhow::ensure!(self.circuit_failures > 0, "configuration key `dual_write.circuit_failures` is 0");

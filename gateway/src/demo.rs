@@ -14,8 +14,8 @@ use authz::{
 };
 use checkpoints::NewCheckpoint;
 use conversations::NewEvent;
-use dual_write::DualWrite;
-use identity::{AuthContext, TokenTable};
+use dual_write::{DualWrite, SwitchStore};
+use identity::{AuthContext, Operated, TokenTable};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -59,9 +59,10 @@ impl Demo {
         config: &Config,
         stores: &Stores,
         dual_write: &Arc<DualWrite>,
+        switches: &Arc<dyn SwitchStore>,
         url: String,
     ) -> anyhow::Result<Self> {
-        let stage = Stage::new(config, stores, dual_write);
+        let stage = Stage::new(config, stores, dual_write, switches);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
@@ -92,8 +93,9 @@ impl Demo {
 
     /// Everybody's token, for the resolver.
     pub fn admit(&self, mut table: TokenTable) -> anyhow::Result<TokenTable> {
-        for member in self.principals.values() {
+        for (part, member) in &self.principals {
             let context = AuthContext::new(member.principal.parse()?, Id::new(member.tenant.as_str()));
+            let context = if *part == "operator" { context.operating() } else { context };
             table = table.with(&member.token, context);
         }
         Ok(table)
@@ -116,10 +118,11 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config, stores: &Stores, dual_write: &Arc<DualWrite>) -> Self {
+    fn new(config: &Config, stores: &Stores, dual_write: &Arc<DualWrite>, switches: &Arc<dyn SwitchStore>) -> Self {
         let app = App::new(Parts {
             engine: Arc::clone(&dual_write.engine),
             dual_write: Arc::clone(dual_write),
+            switches: Operated::new(Arc::clone(switches)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
             sealer: config.sealer(),

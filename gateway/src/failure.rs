@@ -8,10 +8,10 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use dual_write::CreateError;
+use dual_write::{CreateError, SwitchError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -85,6 +85,9 @@ pub enum Failure {
     /// The gate said no.
     #[error(transparent)]
     Denied(#[from] Denial),
+    /// It is for those who operate the deployment.
+    #[error("only operators of the deployment may do this")]
+    NotOperator,
     /// The request is not of the form this operation takes.
     #[error("{0}")]
     Invalid(String),
@@ -136,7 +139,7 @@ impl Failure {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Denied(Denial::Hidden { .. }) => Code::NotFound,
-            Self::Denied(Denial::Forbidden { .. }) => Code::Forbidden,
+            Self::Denied(Denial::Forbidden { .. }) | Self::NotOperator => Code::Forbidden,
             Self::Invalid(_) => Code::BadUserInput,
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::AlreadyExists(_) => Code::AlreadyExists,
@@ -163,6 +166,7 @@ impl Failure {
             Self::Internal(cause) => tracing::error!(cause = chain(&**cause), "internal error"),
             Self::Unauthenticated
             | Self::Denied(_)
+            | Self::NotOperator
             | Self::Invalid(_)
             | Self::Precondition(_)
             | Self::AlreadyExists(_)
@@ -235,8 +239,15 @@ impl<E: Into<Self>> From<CreateError<E>> for Failure {
             CreateError::Ledger(error) => Self::Unavailable(Arc::new(error)),
             CreateError::CircuitOpen { retry_after } => Self::Suspended { retry_after },
             CreateError::Engine(error) => Self::Unavailable(Arc::new(error)),
+            CreateError::Overtaken => Self::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut))),
             CreateError::Persist(error) => error.into(),
         }
+    }
+}
+
+impl From<SwitchError> for Failure {
+    fn from(error: SwitchError) -> Self {
+        Self::Unavailable(Arc::new(error))
     }
 }
 

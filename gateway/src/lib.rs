@@ -14,10 +14,12 @@ pub mod failure;
 pub mod graphql;
 pub mod health;
 pub mod lifecycle;
+pub mod operate;
 pub mod rest;
 pub mod serve;
 pub mod storage;
 pub mod sweeper;
+pub mod switches;
 
 pub use app::{App, Limits, Parts, Stores};
 pub use caller::Caller;

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use figment::value::Value;
 use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
-    graphql, rest, serve,
+    graphql, operate, rest, serve,
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -40,6 +40,8 @@ enum Command {
     Serve,
     /// Bring the configured database's schema up to date, and exit.
     Migrate,
+    /// See to what is written to both rows and relationships.
+    DualWrite(operate::DualWrite),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -119,6 +121,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Openapi => print(&rest::openapi().to_pretty_json()?),
         Command::Serve => run(cli.flags, serve::serve),
         Command::Migrate => run(cli.flags, serve::migrate),
+        Command::DualWrite(arguments) => run(cli.flags, |config| operate::run(config, arguments)),
     }
 }
 

@@ -1,8 +1,14 @@
 //! The server: storage opened, routers joined, and all of it stopped in order.
 
 use crate::{
-    App, Failure, Parts, agent_keys::AgentKeys, config::Config, demo::Demo, graphql, health, rest, storage::Storage,
-    sweeper, sweeper::Sweeper,
+    App, Failure, Parts,
+    agent_keys::AgentKeys,
+    config::Config,
+    demo::Demo,
+    graphql, health, rest,
+    storage::Storage,
+    sweeper::{self, Sweeper},
+    switches::Follower,
 };
 use anyhow::Context as _;
 use axum::{
@@ -12,7 +18,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{InTurn, TokenTable};
+use identity::{InTurn, Operated, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -33,13 +39,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let storage = Storage::open(&config).await?;
     let (engine, ledger) = (Arc::clone(&storage.engine), Arc::clone(&storage.ledger));
     let dual_write = sweeper::dual_write(&config.dual_write, engine, ledger);
+    let (switches, refresh) = (Arc::clone(&storage.switches), config.dual_write.switch_refresh());
+    let follower = Follower::start(Arc::clone(&switches), Arc::clone(&dual_write.switches), refresh).await?;
 
     let mut table = TokenTable::default();
     for token in &config.tokens {
         table = table.with(token.expose(), token.context()?);
     }
     let demo = if config.wants_demo() {
-        let demo = Demo::seed(&config, &storage.stores, &dual_write, url.clone()).await?;
+        let demo = Demo::seed(&config, &storage.stores, &dual_write, &switches, url.clone()).await?;
         table = demo.admit(table)?;
         Some(demo)
     } else {
@@ -50,6 +58,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine),
         dual_write: Arc::clone(&dual_write),
+        switches: Operated::new(switches),
         resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
@@ -66,7 +75,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let sweeper = Sweeper::start(dual_write, config.dual_write.sweep_interval());
     server.await?;
-    drop(sweeper);
+    drop((sweeper, follower));
     storage.close().await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Context as _;
 use authz::Authorizer;
 use authz_graph::{GraphEngine, MemoryGraph};
-use dual_write::Ledger;
+use dual_write::{Ledger, SwitchStore};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Executor as _,
@@ -27,6 +27,8 @@ pub struct Storage {
     pub stores: Stores,
     /// Where dual writes are noted, beside the rows.
     pub ledger: Arc<dyn Ledger>,
+    /// Where dual writes are switched.
+    pub switches: Arc<dyn SwitchStore>,
     /// Where permissions are decided.
     pub engine: Arc<dyn Authorizer>,
     /// What kind it is, and whether it answers.
@@ -94,7 +96,8 @@ impl Storage {
             states: store.clone(),
         };
         let health = Health { kind: "memory (nothing is kept)", pool: None };
-        Self { stores, ledger: store, engine: Arc::new(MemoryGraph::default()), health, cluster: None }
+        let engine = Arc::new(MemoryGraph::default());
+        Self { stores, ledger: store.clone(), switches: store, engine, health, cluster: None }
     }
 
     async fn postgres(
@@ -117,7 +120,8 @@ impl Storage {
             states: store.clone(),
         };
         let engine = Arc::new(GraphEngine::new(pool.clone()));
-        Ok(Self { stores, ledger: store, engine, health: Health { kind, pool: Some(pool) }, cluster })
+        let (ledger, switches) = (store.clone(), store);
+        Ok(Self { stores, ledger, switches, engine, health: Health { kind, pool: Some(pool) }, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

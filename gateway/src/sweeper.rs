@@ -3,12 +3,14 @@
 use crate::config;
 use authz::Authorizer;
 use chrono::TimeDelta;
-use dual_write::{Circuit, DualWrite, Ledger, Reconciler, RetryPolicy};
+use dual_write::{Circuit, DualWrite, LEDGER_VERSION, Ledger, Reconciler, RetryPolicy};
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 /// How many intents one sweep takes on.
 const BATCH: u32 = 64;
+/// How often what other versions have left is told of.
+const TELLING: Duration = Duration::from_mins(10);
 
 /// The dual write between `engine` and the rows beside `ledger`.
 pub fn dual_write(
@@ -39,10 +41,15 @@ impl Sweeper {
         let patience = dual_write.patience;
         let reconciler = Reconciler { dual_write, grace: patience, lease: patience, batch: BATCH };
         Self(tokio::spawn(async move {
+            let mut told: Option<Instant> = None;
             loop {
                 // Gateways that start together do not sweep together.
                 tokio::time::sleep(interval.mul_f64(rand::random_range(0.5..1.5))).await;
-                sweep(&reconciler).await;
+                while sweep(&reconciler).await >= BATCH {}
+                if told.is_none_or(|told| told.elapsed() > TELLING) {
+                    told = Some(Instant::now());
+                    tell_of_newer(&reconciler).await;
+                }
             }
         }))
     }
@@ -54,13 +61,27 @@ impl Drop for Sweeper {
     }
 }
 
-async fn sweep(reconciler: &Reconciler) {
+/// How much there was to do.
+async fn sweep(reconciler: &Reconciler) -> u32 {
     match reconciler.sweep().await {
-        Ok(swept) if swept == dual_write::Swept::default() => {}
-        Ok(swept) => tracing::info!(?swept, "dual writes were reconciled"),
+        Ok(swept) => {
+            if swept.all() > 0 {
+                tracing::info!(?swept, "dual writes were reconciled");
+            }
+            swept.all()
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, cause, "dual writes could not be reconciled");
+            0
         }
+    }
+}
+
+/// Intents of a newer version mean what this program does not know: it leaves them alone, and says so.
+async fn tell_of_newer(reconciler: &Reconciler) {
+    let newer = reconciler.dual_write.ledger.backlog().await.map_or(0, |backlog| backlog.newer);
+    if newer > 0 {
+        tracing::warn!(newer, known = LEDGER_VERSION, "intents of a newer version are left to newer gateways");
     }
 }

@@ -48,6 +48,8 @@ pub enum Event {
         /// The class of the last error.
         class: &'static str,
     },
+    /// In shadow, the engine was told and then knew otherwise.
+    Mismatch,
 }
 
 /// Hears what happens to dual writes. Counters are behind it.
@@ -66,14 +68,14 @@ impl Observer for Silent {
 
 impl RetryPolicy {
     /// Runs `write` under this policy. No attempt begins after `deadline`, nor runs on beyond it.
-    pub async fn run<F>(
+    pub async fn run<T, F>(
         &self,
         deadline: Option<Instant>,
         observe: impl Fn(Event),
         mut write: impl FnMut() -> F,
-    ) -> Result<(), EngineError>
+    ) -> Result<T, EngineError>
     where
-        F: Future<Output = Result<(), EngineError>>,
+        F: Future<Output = Result<T, EngineError>>,
     {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(self.base)
@@ -83,11 +85,16 @@ impl RetryPolicy {
             delays = delays.with_jitter();
         }
         let attempt = || {
-            observe(Event::Attempt);
-            let work = write();
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let time = left.map_or(self.attempt_timeout, |left| left.min(self.attempt_timeout));
-            async move { tokio::time::timeout(time, work).await.unwrap_or(Err(EngineError::TimedOut)) }
+            let work = (!time.is_zero()).then(|| {
+                observe(Event::Attempt);
+                write()
+            });
+            async move {
+                let Some(work) = work else { return Err(EngineError::TimedOut) };
+                tokio::time::timeout(time, work).await.unwrap_or(Err(EngineError::TimedOut))
+            }
         };
         let in_time = |delay: Duration| deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
         let written = attempt
@@ -97,7 +104,7 @@ impl RetryPolicy {
             .notify(|_, _| observe(Event::Retry))
             .await;
         match &written {
-            Ok(()) => observe(Event::Success),
+            Ok(_) => observe(Event::Success),
             Err(error) => observe(Event::Failure { class: error.class() }),
         }
         written

@@ -4,6 +4,10 @@
 //! is no anonymous context and no default resolver that lets anybody in: without a resolver the
 //! gateway does not start.
 
+mod operator;
+
+pub use operator::{Operated, Operator};
+
 use authz::{Id, Principal, Tenant};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc};
@@ -13,13 +17,26 @@ use std::{collections::HashMap, sync::Arc};
 pub struct AuthContext {
     principal: Principal,
     tenant: Id<Tenant>,
+    operates: bool,
 }
 
 impl AuthContext {
     /// A caller who is `principal`, working in `tenant`.
     #[must_use]
     pub const fn new(principal: Principal, tenant: Id<Tenant>) -> Self {
-        Self { principal, tenant }
+        Self { principal, tenant, operates: false }
+    }
+
+    /// The same caller, who also operates the deployment.
+    #[must_use]
+    pub fn operating(self) -> Self {
+        Self { operates: true, ..self }
+    }
+
+    /// The right to operate the deployment, if the caller has it.
+    #[must_use]
+    pub fn operator(&self) -> Option<Operator> {
+        self.operates.then(|| Operator::named(&self.principal))
     }
 
     /// Who.

@@ -19,6 +19,7 @@ use authz::{
     ActionSet, Allows, Gate, Grants, Holder, Id, Kind, Permit, Principal, Resource, Role, Scope, Target, Tenant,
     action::{Create, Delete, Marker, Read, Share},
 };
+use identity::{AuthContext, Operator};
 use std::sync::Arc;
 
 /// One caller's request.
@@ -26,12 +27,19 @@ pub struct Session {
     /// The stores, among others.
     pub app: App,
     gate: Gate,
+    operator: Option<Operator>,
 }
 
 impl Session {
-    /// The request of whoever `gate` is for.
-    pub const fn new(app: App, gate: Gate) -> Self {
-        Self { app, gate }
+    /// The request of a known caller.
+    pub fn new(app: App, caller: &AuthContext) -> Self {
+        let gate = app.gate(caller);
+        Self { app, gate, operator: caller.operator() }
+    }
+
+    /// The right to operate the deployment, if the caller has it.
+    pub const fn operator(&self) -> Option<&Operator> {
+        self.operator.as_ref()
     }
 
     /// The request a field is resolved for.
@@ -71,7 +79,7 @@ impl Session {
 
     /// Ends an agent; see [`lifecycle::delete_agent`].
     pub async fn delete_agent(&self, permit: Permit<authz::Agent, Delete>) -> Result<agents::Agent, Failure> {
-        lifecycle::delete_agent(&self.app, permit).await
+        lifecycle::delete_agent(&self.app, &self.gate, permit).await
     }
 
     /// Makes an API key; see [`lifecycle::create_api_key`].
@@ -85,12 +93,12 @@ impl Session {
 
     /// Ends an API key; see [`lifecycle::delete_api_key`].
     pub async fn delete_api_key(&self, permit: Permit<authz::ApiKey, Delete>) -> Result<ApiKey, Failure> {
-        lifecycle::delete_api_key(&self.app, permit).await
+        lifecycle::delete_api_key(&self.app, &self.gate, permit).await
     }
 
     /// Removes a task; see [`lifecycle::delete_task`].
     pub async fn delete_task(&self, permit: Permit<authz::Task, Delete>) -> Result<tasks::Task, Failure> {
-        lifecycle::delete_task(&self.app, permit).await
+        lifecycle::delete_task(&self.app, &self.gate, permit).await
     }
 
     /// Gives `principal` a role on the permitted task.

@@ -39,10 +39,8 @@ pub fn failed(failure: &Failure) -> ServerError {
 
 /// How long to wait before trying again, in seconds, as an error says it.
 pub fn retry_after(error: &ServerError) -> Option<u64> {
-    match error.extensions.as_ref()?.get(RETRY_AFTER)? {
-        Value::Number(seconds) => seconds.as_u64(),
-        _ => None,
-    }
+    let Value::Number(seconds) = error.extensions.as_ref()?.get(RETRY_AFTER)? else { return None };
+    seconds.as_u64()
 }
 
 /// Gives every error of an answer its code, and logs what is ours. Resolvers fail with a [`Failure`],

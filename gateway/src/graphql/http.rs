@@ -12,7 +12,7 @@ use super::{
     graphiql, limits, schema,
     stored::Data,
 };
-use crate::{App, Caller, Code, Failure};
+use crate::{App, Code, Failure, caller::resolve};
 use async_graphql::{ServerError, Variables};
 use axum::{
     Router,
@@ -243,9 +243,9 @@ impl Edge {
 
     /// Who is asking, before anything of what they ask is looked at.
     async fn open(&self, headers: &HeaderMap) -> Result<Arc<Session>, Refused> {
-        let Caller(gate) = Caller::of(headers, &self.app).await?;
+        let caller = resolve(headers, &self.app).await?;
         Media::accepted(headers).ok_or_else(not_acceptable)?;
-        Ok(Arc::new(Session::new(self.app.clone(), gate)))
+        Ok(Arc::new(Session::new(self.app.clone(), &caller)))
     }
 
     async fn post(&self, request: Request) -> Result<Answers, Refused> {

@@ -20,10 +20,13 @@ mod page;
 mod requires;
 mod shared;
 mod stored;
+mod switches;
 mod task;
 mod thread;
 mod tracker;
 mod viewer;
+
+pub use switches::order;
 
 use crate::{App, Limits};
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
@@ -39,6 +42,7 @@ struct Query(
     agent::AgentQuery,
     api_key::ApiKeyQuery,
     viewer::ViewerQuery,
+    switches::SwitchQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -50,6 +54,7 @@ struct Mutation(
     event::EventMutation,
     agent::AgentMutation,
     api_key::ApiKeyMutation,
+    switches::SwitchMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -98,6 +98,11 @@ const TABLE: &[Row] = &[
     row("ApiKey", Act::Delete, Kind::ApiKey, &["creator"]),
 ];
 
+/// Fields about the deployment, which no relationship opens: those whom the configuration names as operators
+/// are answered.
+const OPERATED: &[(&str, &str)] =
+    &[("Query", "dualWriteSwitches"), ("Query", "dualWriteSwitchChanges"), ("Mutation", "switchDualWrite")];
+
 /// Types whose fields are named like actions, and say whether the viewer may do them.
 const ANSWERS: &[(&str, Kind)] =
     &[("TaskPermissions", Kind::Task), ("AgentPermissions", Kind::Agent), ("ApiKeyPermissions", Kind::ApiKey)];
@@ -120,6 +125,10 @@ pub fn asks(object: &str, field: &str) -> Option<(Kind, Act)> {
 #[TypeDirective(location = "FieldDefinition")]
 fn requires(action: Action, on: ResourceKind) {}
 
+/// The field may be asked of operators of the deployment.
+#[TypeDirective(location = "FieldDefinition")]
+fn operators() {}
+
 /// Writes the table into the schema.
 pub struct Requires;
 
@@ -130,6 +139,14 @@ impl CustomDirectiveFactory for Requires {
 
     fn register(&self, registry: &mut Registry) {
         TypeDirective::register(&requires, registry);
+        TypeDirective::register(&operators, registry);
+        for (object, name) in OPERATED {
+            let Some(MetaType::Object { fields, .. }) = registry.types.get_mut(*object) else { continue };
+            let Some(field) = fields.get_mut(*name) else { continue };
+            field.directive_invocations.push(operators::apply());
+            let said = field.description.get_or_insert_default();
+            *said = format!("{said} For operators of the deployment.");
+        }
         Action::create_type_info(registry);
         ResourceKind::create_type_info(registry);
         for row in TABLE {

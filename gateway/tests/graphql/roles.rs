@@ -132,7 +132,7 @@ fn arguments(world: &World, mutation: &str) -> Option<String> {
 
 #[tokio::test]
 async fn each_mutation_is_done_for_those_the_directive_names() {
-    for field in fields().into_iter().filter(|field| field.object == "Mutation") {
+    for field in fields().into_iter().filter(|field| field.object == "Mutation" && !field.operators) {
         let needs = field.needs.as_ref().unwrap_or_else(|| panic!("`{}` needs nothing", field.name));
         for who in Who::ALL {
             let world = World::new().await;
@@ -159,7 +159,7 @@ async fn absent_and_hidden_cannot_be_told_apart() {
     let world = World::new().await;
     let absent = "01890000-0000-7000-8000-000000000000";
     let roots: Vec<_> =
-        fields().into_iter().filter(|field| ["Query", "Mutation"].contains(&field.object.as_str())).collect();
+        fields().into_iter().filter(|f| ["Query", "Mutation"].contains(&f.object.as_str()) && !f.operators).collect();
     let mut compared = 0;
     for field in roots {
         let arguments = match (field.object.as_str(), field.name.as_str()) {

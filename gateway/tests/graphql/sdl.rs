@@ -17,6 +17,8 @@ pub struct Field {
     pub ty: String,
     /// The action and the kind of resource it needs, in lower case.
     pub needs: Option<(String, String)>,
+    /// Whether it is for operators of the deployment.
+    pub operators: bool,
 }
 
 /// Every field of every object type.
@@ -39,7 +41,9 @@ fn read(object: &str, field: &FieldDefinition) -> Field {
         value.to_string().to_lowercase()
     };
     let needs = requires.map(|_| (argument("action"), argument("on")));
-    Field { object: object.to_owned(), name: field.name.node.to_string(), ty: field.ty.node.to_string(), needs }
+    let operators = field.directives.iter().any(|directive| directive.node.name.node == "operators");
+    let (object, name) = (object.to_owned(), field.name.node.to_string());
+    Field { object, name, ty: field.ty.node.to_string(), needs, operators }
 }
 
 fn hold(file: &str, text: &str) {
@@ -68,7 +72,8 @@ fn the_permissions_are_the_committed_ones() {
             text.push('\n');
             object.clone_from(&field.object);
         }
-        let needs = field.needs.map_or_else(|| "-".to_owned(), |(action, on)| format!("{action} on {on}"));
+        let nothing = if field.operators { "operator of the deployment" } else { "-" };
+        let needs = field.needs.map_or_else(|| nothing.to_owned(), |(action, on)| format!("{action} on {on}"));
         let _ = writeln!(text, "{:<40} {needs}", format!("{}.{}", field.object, field.name));
     }
     hold("src/graphql/permissions.txt", &text);
@@ -91,7 +96,7 @@ fn nothing_is_shown_without_a_permission_but_ids() {
 
 #[test]
 fn what_may_be_denied_may_be_null() {
-    for field in fields().into_iter().filter(|field| field.needs.is_some()) {
+    for field in fields().into_iter().filter(|field| field.needs.is_some() || field.operators) {
         assert!(!field.ty.ends_with('!'), "{}.{}: {}", field.object, field.name, field.ty);
     }
 }

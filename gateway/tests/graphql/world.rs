@@ -8,7 +8,7 @@ use axum::{Router, body::Body};
 use dual_write::{DualWrite, Ledger};
 use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use identity::{AuthContext, InTurn, TokenTable};
+use identity::{AuthContext, InTurn, Operated, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store_memory::MemoryStore;
@@ -134,6 +134,7 @@ impl World {
         let app = App::new(Parts {
             engine: Arc::clone(&counted),
             dual_write: Arc::new(DualWrite::new(counted, ledger)),
+            switches: Operated::new(Arc::clone(&store) as _),
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

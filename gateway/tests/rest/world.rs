@@ -2,8 +2,8 @@
 
 use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind, Principal,
-    Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    Action, Authorizer, Check, ConsistencyToken, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind,
+    Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
 use axum::{
@@ -17,7 +17,7 @@ use gateway::{
     rest,
 };
 use http::{HeaderMap, Request, StatusCode};
-use identity::{AuthContext, TokenTable};
+use identity::{AuthContext, Operated, TokenTable};
 use serde_json::{Map, Value, json};
 use std::{
     sync::{
@@ -114,7 +114,8 @@ impl World {
         }
         let app = App::new(Parts {
             engine: engine.clone(),
-            dual_write: Arc::new(DualWrite::new(engine.clone(), store)),
+            dual_write: Arc::new(DualWrite::new(engine.clone(), store.clone())),
+            switches: Operated::new(store),
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),
@@ -279,7 +280,7 @@ impl Authorizer for Watched {
         self.graph.lookup(principal, kind, action).await
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.register(registration).await
     }
 

@@ -52,6 +52,29 @@ pub async fn kill_at_every_step(scene: &mut Scene, kills: u32) -> Tally {
     tally
 }
 
+/// Stops the victim after each statement of making a task until reconcilers have given up on it and are done, lets
+/// it go on, and waits for what it answers.
+pub async fn pause_at_every_step(scene: &Scene) -> Tally {
+    let mut tally = Tally::default();
+    for (at, statement) in scene.rehearse(Op::Create).await.into_iter().enumerate() {
+        scene.strike(at, Fault::HoldAfter);
+        let held = scene.wire.next_held();
+        let asked = tokio::spawn(scene.ask(Op::Create, None));
+        let came = timeout(Duration::from_secs(20), held).await;
+        assert!(came.is_ok(), "it never came to `{statement}`");
+        scene.victim().pause();
+        scene.wire.calm();
+        scene.wire.release();
+        sleep(PATIENCE).await;
+        scene.must_agree().await;
+        scene.victim().go_on();
+        drop(asked.await.unwrap());
+        tally.add(Op::Create, statement, "stopped until others had undone it");
+        tally.half_done += scene.half_done().await;
+    }
+    tally
+}
+
 /// Kills the victim at random moments while tasks are made and ended.
 pub async fn kill_under_load(scene: &mut Scene, kills: u32) -> Tally {
     let mut tally = Tally::default();
@@ -64,7 +87,7 @@ pub async fn kill_under_load(scene: &mut Scene, kills: u32) -> Tally {
         for caller in callers {
             caller.await.unwrap();
         }
-        tally.add(Op::Create, "under load", "killed");
+        tally.add(None, "under load", "killed");
         tally.half_done += scene.half_done().await;
     }
     tally

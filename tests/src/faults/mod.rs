@@ -8,7 +8,7 @@ mod steps;
 mod troubles;
 
 pub use hangups::{hang_up_at_any_moment, hang_up_at_every_step};
-pub use kills::{kill_at_every_step, kill_under_load};
+pub use kills::{kill_at_every_step, kill_under_load, pause_at_every_step};
 pub use scene::{Book, Scene};
 pub use steps::{Op, Tally, step};
 pub use troubles::{between_two_reconcilers, trouble_the_engine};

@@ -21,15 +21,15 @@ pub enum Op {
 /// What has been done, by operation, statement and fault.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counts: BTreeMap<(Op, &'static str, &'static str), u64>,
+    counts: BTreeMap<(Option<Op>, &'static str, &'static str), u64>,
     /// After how many of them something was left to reconcilers.
     pub half_done: i64,
 }
 
 impl Tally {
-    /// Counts one.
-    pub fn add(&mut self, op: Op, statement: &'static str, fault: &'static str) {
-        *self.counts.entry((op, statement, fault)).or_default() += 1;
+    /// Counts one; of either operation, when it cannot be told.
+    pub fn add(&mut self, op: impl Into<Option<Op>>, statement: &'static str, fault: &'static str) {
+        *self.counts.entry((op.into(), statement, fault)).or_default() += 1;
     }
 
     /// How many there were.
@@ -41,7 +41,8 @@ impl Tally {
     /// The statements of `op` that something happened to.
     #[must_use]
     pub fn steps(&self, op: Op) -> Vec<&'static str> {
-        let mut steps: Vec<_> = self.counts.keys().filter(|(of, ..)| *of == op).map(|(_, step, _)| *step).collect();
+        let mut steps: Vec<_> =
+            self.counts.keys().filter(|(of, ..)| *of == Some(op)).map(|(_, step, _)| *step).collect();
         steps.dedup();
         steps
     }
@@ -50,7 +51,8 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for ((op, statement, fault), count) in &self.counts {
-            writeln!(f, "  {:<8}{statement:<26}{fault:<38}{count:>6}", format!("{op:?}"))?;
+            let op = op.map_or_else(|| "either".to_owned(), |op| format!("{op:?}"));
+            writeln!(f, "  {op:<8}{statement:<26}{fault:<38}{count:>6}")?;
         }
         writeln!(f, "  {} in all; after {} of them something was left to reconcilers", self.total(), self.half_done)
     }

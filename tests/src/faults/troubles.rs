@@ -36,7 +36,7 @@ pub async fn trouble_the_engine(scene: &Scene, faults: u32, seed: u64) -> Tally 
             _ => (Fault::Delay(ATTEMPT.mul_f64(dice.random_range(1.0..3.0))), "given up, and applied late"),
         };
         // Which of the two was asked for cannot be told from a statement they share.
-        counting.lock().unwrap().add(Op::Create, statement, name);
+        counting.lock().unwrap().add(None, statement, name);
         Some(fault)
     });
     while tally.lock().unwrap().total() < u64::from(faults) {

@@ -79,13 +79,13 @@ async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself()
 
 #[tokio::test]
 async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
-    let (world, road) = behind_a_road().await;
+    let (world, wire) = behind_a_wire().await;
     let key = world.holder(&world.api_key(&world.agent, "runtime").await);
     let unknown = As::new("unknown", &world.server.demo.url(), Some(world::nobody()), None);
     let viewer = "{ viewer { principal } }";
     assert_eq!((key.get("/agents").await.status, unknown.get("/agents").await.status), (200, 401));
     for _ in 0..2 {
-        road.close();
+        wire.close();
         // Nobody can say whose a credential is that is not in the configuration.
         for caller in [&key, &unknown] {
             let answer = caller.get("/agents").await;
@@ -101,7 +101,7 @@ async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
             world.owner.gql(viewer, Value::Null).await.data()["viewer"]["principal"],
             json!(world.owner.principal)
         );
-        road.open();
+        wire.open();
         let mut tries = 0;
         while key.get("/agents").await.status != 200 {
             tries += 1;

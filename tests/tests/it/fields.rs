@@ -58,6 +58,19 @@ pub const FIELDS: &[Operation] = &[
     }),
     field("Query.apiKey", Needs::ApiKey("read"), |t| about_key("query($id: ID!) { apiKey(id: $id) { id name } }", t)),
     field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
+    field("Query.dualWriteSwitches", Needs::Operator("read"), |_| {
+        gql("{ dualWriteSwitches { resource account mode } }", json!({}))
+    }),
+    field("Query.dualWriteSwitchChanges", Needs::Operator("read"), |_| {
+        gql("{ dualWriteSwitchChanges(first: 5) { from switch { resource } } }", json!({}))
+    }),
+    field("Mutation.switchDualWrite", Needs::Operator("repair"), |_| {
+        let input = json!({ "resource": "agent", "account": world::nobody(), "mode": "ON", "reason": "a sweep" });
+        gql(
+            "mutation($input: SwitchDualWriteInput!) { switchDualWrite(input: $input) { from } }",
+            json!({ "input": input }),
+        )
+    }),
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
         gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))

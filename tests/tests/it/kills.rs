@@ -35,6 +35,40 @@ async fn w7_a_gateway_killed_under_load_leaves_nothing_half_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w7_a_gateway_that_stood_still_makes_nothing_that_others_have_undone() {
+    let scene = Scene::new(1).await;
+    let tally = faults::pause_at_every_step(&scene).await;
+    print!("{tally}");
+    struck(&tally, Op::Create, &CREATE);
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_intents_of_a_newer_version_are_left_alone_and_told_of() {
+    let scene = Scene::new(1).await;
+    let newer =
+        "INSERT INTO intents (id, op, resource_kind, resource_id, stage, twice, opened_at, due_at, schema_version)
+        VALUES ('newer', 'register', 'task', 'of tomorrow', 'open', true, now(), now() - interval '1 hour', 99)";
+    scene.database.run(newer).await;
+    let known = newer.replace("newer", "known").replace("99", "1").replace("tomorrow", "today");
+    scene.database.run(&known).await;
+    let left = "SELECT count(*) FROM intents WHERE schema_version = 1";
+    while scene.database.number(left).await > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let untouched = "SELECT count(*) FROM intents WHERE id = 'newer' AND stage = 'open' AND attempts = 0";
+    assert_eq!(scene.database.number(untouched).await, 1);
+    // Told once when a gateway comes up, and every so often after that.
+    let keeper = blackbox::Settings::default()
+        .with("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "50")
+        .start_on(scene.database.clone())
+        .await;
+    while !keeper.log().contains("intents of a newer version are left to newer gateways") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w7_callers_who_hang_up_leave_nothing_half_done() {
     let scene = Scene::new(1).await;
     let tally = faults::hang_up_at_every_step(&scene, 40).await;

@@ -23,6 +23,7 @@ mod operations;
 mod permissions;
 mod routes;
 mod sweep;
+mod switches;
 mod tasks;
 mod trackers;
 mod workspace;

@@ -21,8 +21,8 @@ const HEAD: &str = "\
 # 401        the caller is nobody
 #
 # The editor and the viewer hold these roles on the task and on its agent; the agent is the task's agent's
-# own credential; the operator runs the tenant; the guest belongs to another tenant and was made the task's
-# editor; the stranger belongs to that tenant too, and holds nothing. The API key is one of that agent's, made
+# own credential; the operator runs the tenant and the deployment; the guest belongs to another tenant and was
+# made the task's editor; the stranger belongs to that tenant too, and holds nothing. The API key is one of that agent's, made
 # by the owner.
 ";
 

@@ -20,6 +20,8 @@ pub enum Needs {
     TaskAndAgent(&'static str),
     /// An action on the caller's own tenant.
     Tenant(&'static str),
+    /// To operate the deployment: to read about it, or to repair it.
+    Operator(&'static str),
     /// To be known; the list then holds what the caller may see.
     List,
     /// To be known.
@@ -36,6 +38,7 @@ impl Needs {
             Self::Task(action) => format!("task {action}"),
             Self::TaskAndAgent(action) => format!("task {action}, agent read"),
             Self::Tenant(action) => format!("tenant {action}"),
+            Self::Operator(action) => format!("deployment {action}"),
             Self::List => "lists".to_owned(),
             Self::Known => "the caller".to_owned(),
         }
@@ -140,6 +143,7 @@ impl Operation {
             self.needs,
             Needs::List
                 | Needs::Known
+                | Needs::Operator(_)
                 | Needs::Task("read")
                 | Needs::Agent("read")
                 | Needs::ApiKey("read")
@@ -165,6 +169,7 @@ pub fn may(part: &str, needs: Needs) -> bool {
         // The stranger makes things in their own tenant; an agent's credential is no member of one.
         Needs::Tenant("create") => people(&["owner", "editor", "viewer", "operator", "stranger", "guest"]),
         Needs::Known => part != "anonymous",
+        Needs::Operator(_) => part == "operator",
         Needs::Task(action)
         | Needs::Agent(action)
         | Needs::OwnAgent(action)
@@ -180,7 +185,7 @@ pub fn sees(part: &str, needs: Needs) -> bool {
         Needs::ApiKey(_) => may(part, Needs::ApiKey("read")),
         // The owner does, and may do all there is. The caller's own tenant: a caller who is no member of it
         // does not see it.
-        Needs::OwnAgent(_) | Needs::Tenant(_) | Needs::List | Needs::Known => false,
+        Needs::OwnAgent(_) | Needs::Tenant(_) | Needs::Operator(_) | Needs::List | Needs::Known => false,
     }
 }
 
@@ -192,7 +197,8 @@ pub fn expected(part: &str, needs: Needs, split: bool) -> Outcome {
         Outcome::Done
     } else if needs == Needs::List {
         Outcome::Empty
-    } else if split && sees(part, needs) {
+    } else if needs == Needs::Operator("repair") || split && sees(part, needs) {
+        // To operate the deployment is no thing that could be there or not.
         Outcome::Forbidden
     } else {
         Outcome::Hidden

@@ -8,5 +8,6 @@ pub mod events;
 pub mod ledger;
 pub mod messages;
 pub mod states;
+pub mod switches;
 pub mod tasks;
 pub mod trackers;

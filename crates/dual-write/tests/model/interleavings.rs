@@ -1,10 +1,10 @@
 //! Several callers and reconcilers at once, in every order the dice come up with: making, ending, renaming,
 //! reconciling, hanging up, and registrations that apply late.
 
-use crate::world::{STEP, World, reconcile, task, world};
-use authz::ResourceRef;
+use crate::world::{STEP, World, account, reconcile, task, world};
+use authz::{Kind, ResourceRef};
 use chrono::{TimeDelta, Utc};
-use dual_write::{DualWrite, Intent, Reconciler};
+use dual_write::{DualWrite, Intent, Mode, Reconciler, Switch};
 use futures::future::{join, join_all};
 use std::{
     collections::BTreeSet,
@@ -36,10 +36,12 @@ struct Play {
     reconciler: Reconciler,
     told: Mutex<Told>,
     next: AtomicU64,
+    /// Whether switches are turned meanwhile.
+    turns: bool,
 }
 
 impl Play {
-    fn new(seed: u64, trouble: u32) -> Self {
+    fn new(seed: u64, trouble: u32, turns: bool) -> Self {
         let patience = TimeDelta::from_std(STEP * PATIENCE).unwrap();
         let (world, dual_write) = world(seed, trouble, patience);
         let reconciler = Reconciler {
@@ -48,7 +50,7 @@ impl Play {
             lease: TimeDelta::milliseconds(30),
             batch: 3,
         };
-        Self { world, dual_write, reconciler, told: Mutex::default(), next: AtomicU64::new(0) }
+        Self { world, dual_write, reconciler, told: Mutex::default(), next: AtomicU64::new(0), turns }
     }
 
     async fn create(&self) {
@@ -69,7 +71,8 @@ impl Play {
     async fn delete(&self) {
         let Some(resource) = self.any() else { return };
         self.told.lock().unwrap().asked_to_end.insert(resource.clone());
-        let intent = Intent::deregister(resource.clone(), &self.dual_write.ending(), Some(Utc::now()));
+        let ending = self.dual_write.ending().of(account(resource.id.parse().unwrap()));
+        let intent = Intent::deregister(resource.clone(), &ending, Some(Utc::now()));
         if let Ok(removed) = self.world.remove(&intent).await {
             if removed {
                 self.dual_write.finish(&intent).await;
@@ -82,6 +85,20 @@ impl Play {
         if let Some(resource) = self.any() {
             let _ = self.world.rename(&resource, &self.name()).await;
         }
+    }
+
+    /// Turns every account's switch, one way or another.
+    fn switch(&self) {
+        let modes = [Mode::Off, Mode::Shadow, Mode::On, Mode::On];
+        let switch = |n: u64| Switch {
+            kind: Kind::Task,
+            account: Some(account(n).into()),
+            mode: modes[self.world.roll(4) as usize],
+            at: Utc::now(),
+            by: String::new(),
+            reason: String::new(),
+        };
+        self.dual_write.switches.replace((0..3).map(switch).collect());
     }
 
     /// One of the resources that have a row, if any has.
@@ -97,7 +114,8 @@ impl Play {
 
     async fn turn(&self) {
         let work = async {
-            match self.world.roll(10) {
+            match self.world.roll(if self.turns { 11 } else { 10 }) {
+                10 => self.switch(),
                 0..4 => self.create().await,
                 4..6 => self.delete().await,
                 6..8 => self.rename().await,
@@ -115,7 +133,9 @@ impl Play {
     /// What is true at every moment.
     fn look(&self) {
         let relationships = self.world.relationships.lock().unwrap();
-        assert!(self.world.with_row().is_subset(&relationships), "a row is visible without its relationships");
+        let (owed, visible) = (self.world.owed.lock().unwrap(), self.world.with_row());
+        let known = |row: &ResourceRef| relationships.contains(row) || owed.contains_key(row);
+        assert!(visible.iter().all(known), "a row is visible without its relationships, and owes none");
         let rows = self.world.rows.lock().unwrap();
         assert_eq!(rows.values().collect::<BTreeSet<_>>().len(), rows.len(), "two rows have one name");
     }
@@ -133,9 +153,18 @@ impl Play {
 
 #[tokio::test(start_paused = true)]
 async fn in_every_order_both_sides_agree() {
+    play(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn w10_however_switches_are_turned_both_sides_agree_in_the_end() {
+    play(true).await;
+}
+
+async fn play(turns: bool) {
     let mut overtaken = 0;
     for seed in 0..300 {
-        let play = Play::new(seed, [0, 10, 30][(seed % 3) as usize]);
+        let play = Play::new(seed, [0, 10, 30][(seed % 3) as usize], turns);
         let worker = async || {
             for _ in 0..TURNS {
                 play.turn().await;
@@ -143,6 +172,7 @@ async fn in_every_order_both_sides_agree() {
         };
         join(join_all((0..WORKERS).map(|_| worker())), play.stragglers()).await;
         *play.world.trouble.lock().unwrap() /= 2;
+        play.dual_write.switches.replace(vec![]);
         overtaken += play.world.intents.lock().unwrap().len();
         reconcile(&play.world, &play.dual_write).await;
         let (rows, relationships) = (play.world.with_row(), play.world.relationships.lock().unwrap());

@@ -25,7 +25,7 @@ async fn w5_three_retries_and_only_when_they_may_help() {
     ];
     for (error, retries) in cases {
         let failing = Failing { error, events: Mutex::default() };
-        let write = || async { Err((failing.error)()) };
+        let write = || async { Err::<(), _>((failing.error)()) };
         let observe = |event| failing.observe(Op::Register, Kind::Task, event);
         let outcome = RetryPolicy::default().run(None, observe, write).await.unwrap_err();
         let mut expected = vec![Event::Attempt];
@@ -41,7 +41,7 @@ async fn w5_three_retries_and_only_when_they_may_help() {
 async fn a_deadline_ends_the_retries() {
     let started = tokio::time::Instant::now();
     let deadline = Some(started + Duration::from_millis(150));
-    let write = || async { Err(EngineError::TimedOut) };
+    let write = || async { Err::<(), _>(EngineError::TimedOut) };
     RetryPolicy::default().run(deadline, |_| {}, write).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(160), "{:?}", started.elapsed());
 }
@@ -50,7 +50,8 @@ async fn a_deadline_ends_the_retries() {
 async fn a_deadline_ends_an_attempt_that_hangs() {
     let started = tokio::time::Instant::now();
     let deadline = Some(started + Duration::from_secs(1));
-    let outcome = RetryPolicy::default().run(deadline, |_| {}, std::future::pending).await.unwrap_err();
+    let outcome =
+        RetryPolicy::default().run(deadline, |_| {}, std::future::pending::<Result<(), _>>).await.unwrap_err();
     assert!(matches!(outcome, EngineError::TimedOut));
     assert_eq!(started.elapsed(), Duration::from_secs(1));
 }

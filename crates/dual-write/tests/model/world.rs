@@ -1,11 +1,14 @@
 //! Two stores that fail in every way.
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Principal, Registered,
-    Registration, Relationship, ResourceRef,
+    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, IntentId, Kind, Principal,
+    Registered, Registration, Relationship, ResourceRef,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use dual_write::{Backlog, Circuit, DualWrite, Intent, Ledger, LedgerError, Reconciler, RetryPolicy, Silent, Stage};
+use dual_write::{
+    Backlog, Circuit, DualWrite, Intent, Ledger, LedgerError, Mode, Owed, Reconciler, RetryPolicy, Silent, Stage,
+    Switches,
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +29,9 @@ pub struct World {
     pub rows: Mutex<BTreeMap<ResourceRef, String>>,
     pub intents: Mutex<BTreeMap<IntentId, Intent>>,
     pub relationships: Mutex<BTreeSet<ResourceRef>>,
+    /// Rows that stand without relationships, and when reconcilers are to look at them.
+    pub owed: Mutex<BTreeMap<ResourceRef, (Registration, DateTime<Utc>)>>,
+    switches: Arc<Switches>,
     /// Registrations that timed out and will still apply.
     pub late: Mutex<Vec<ResourceRef>>,
     dice: Mutex<SmallRng>,
@@ -57,6 +63,10 @@ impl World {
         DateTime::UNIX_EPOCH + TimeDelta::from_std(self.started.elapsed()).unwrap() + *self.ahead.lock().unwrap()
     }
 
+    fn is_off(&self, account: Option<&Arc<str>>) -> bool {
+        self.switches.mode(Kind::Task, account) == Mode::Off
+    }
+
     /// Notes an intent, by the clock of the test.
     fn note(&self, intent: &Intent) {
         let due_at = self.now() + self.patience;
@@ -81,6 +91,9 @@ impl World {
                 Some(intent) if intent.stage == Stage::Open => intents.remove(registered.intent()),
                 _ => return Err("superseded"),
             };
+            if let Some(owed) = registered.owed() {
+                self.owed.lock().unwrap().insert(resource.clone(), (owed.clone(), self.now()));
+            }
             rows.insert(resource, name.to_owned());
         }
         self.ledger_step().await.map_err(|_| "answer lost")
@@ -91,6 +104,7 @@ impl World {
         self.ledger_step().await.map_err(|_| "refused")?;
         let removed = self.rows.lock().unwrap().remove(&intent.resource).is_some();
         if removed {
+            self.owed.lock().unwrap().remove(&intent.resource);
             self.note(intent);
         }
         self.ledger_step().await.map_err(|_| "answer lost")?;
@@ -148,7 +162,8 @@ impl Ledger for World {
         self.ledger_step().await?;
         let now = self.now();
         let mut intents = self.intents.lock().unwrap();
-        let due = intents.values_mut().filter(|intent| intent.due_at <= now).take(limit as usize);
+        let due = intents.values_mut().filter(|i| i.due_at <= now && !self.is_off(i.account.as_ref()));
+        let due = due.take(limit as usize);
         Ok(due
             .map(|intent| {
                 intent.due_at = now + lease;
@@ -160,13 +175,30 @@ impl Ledger for World {
     async fn backlog(&self) -> Result<Backlog, LedgerError> {
         let intents = self.intents.lock().unwrap();
         let oldest = intents.values().map(|intent| intent.opened_at).min();
-        Ok(Backlog { pending: intents.len() as u64, oldest })
+        Ok(Backlog { pending: intents.len() as u64, oldest, ..Backlog::default() })
+    }
+    async fn claim_owed(&self, limit: u32, lease: TimeDelta) -> Result<Vec<Owed>, LedgerError> {
+        self.ledger_step().await?;
+        let now = self.now();
+        let mut owed = self.owed.lock().unwrap();
+        let due = owed.values_mut().filter(|(owed, due_at)| *due_at <= now && !self.is_off(Some(&owed.tenant)));
+        Ok(due
+            .take(limit as usize)
+            .map(|(registration, due_at)| {
+                *due_at = now + lease;
+                Owed { registration: registration.clone(), attempts: 1 }
+            })
+            .collect())
+    }
+    async fn settle_owed(&self, resource: &ResourceRef) -> Result<bool, LedgerError> {
+        self.ledger_step().await?;
+        Ok(self.owed.lock().unwrap().remove(resource).is_some())
     }
 }
 
 #[async_trait::async_trait]
 impl Authorizer for World {
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         tokio::time::sleep(STEP).await;
         let resource = registration.resource.clone();
         if self.goes_wrong() {
@@ -185,7 +217,7 @@ impl Authorizer for World {
         }
         self.relationships.lock().unwrap().insert(resource);
         tokio::time::sleep(STEP).await;
-        Ok(())
+        Ok(None)
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
         tokio::time::sleep(STEP).await;
@@ -215,10 +247,13 @@ impl Authorizer for World {
 
 /// A world in which so many percent of all steps go wrong, and makers have so much time.
 pub fn world(seed: u64, trouble: u32, patience: TimeDelta) -> (Arc<World>, Arc<DualWrite>) {
+    let switches = Arc::<Switches>::default();
     let world = Arc::new(World {
         rows: Mutex::default(),
         intents: Mutex::default(),
         relationships: Mutex::default(),
+        owed: Mutex::default(),
+        switches: switches.clone(),
         late: Mutex::default(),
         dice: Mutex::new(SmallRng::seed_from_u64(seed)),
         trouble: Mutex::new(trouble),
@@ -234,8 +269,14 @@ pub fn world(seed: u64, trouble: u32, patience: TimeDelta) -> (Arc<World>, Arc<D
         circuit: Circuit::new(u32::MAX, Duration::ZERO),
         observer: Arc::new(Silent),
         patience,
+        switches,
     };
     (world, Arc::new(dual_write))
+}
+
+/// The account of the `n`th task.
+pub fn account(n: u64) -> &'static str {
+    ["acme", "beta", "gamma"][(n % 3) as usize]
 }
 
 /// The registration of the `n`th task.
@@ -243,7 +284,7 @@ pub fn task(n: u64) -> Registration {
     Registration {
         resource: ResourceRef { kind: Kind::Task, id: n.to_string().into() },
         owner: Principal::user("alice"),
-        tenant: "acme".into(),
+        tenant: account(n).into(),
         parent: None,
     }
 }
@@ -262,7 +303,7 @@ pub async fn reconcile(world: &Arc<World>, dual_write: &Arc<DualWrite>) {
         *world.ahead.lock().unwrap() = world.patience.max(TimeDelta::seconds(1)) * (2 + round);
         // Two at once; one may fail while the other works.
         let _ = tokio::join!(reconcilers[0].sweep(), reconcilers[1].sweep());
-        if world.intents.lock().unwrap().is_empty() {
+        if world.intents.lock().unwrap().is_empty() && world.owed.lock().unwrap().is_empty() {
             return;
         }
     }

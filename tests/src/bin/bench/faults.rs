@@ -16,6 +16,11 @@ pub async fn drive() {
     println!("{}", faults::kill_at_every_step(&mut scene, faults * 2 / 5).await);
     println!("killed under load\n{}", faults::kill_under_load(&mut scene, faults / 5).await);
     scene.must_agree().await;
+    println!("stopped while others undid it");
+    for _ in 0..faults / 400 {
+        println!("{}", faults::pause_at_every_step(&scene).await);
+    }
+    scene.must_agree().await;
     println!("an engine and a database in trouble\n{}", faults::trouble_the_engine(&scene, faults / 5, 7).await);
     scene.must_agree().await;
     println!("callers who hang up\n{}", faults::hang_up_at_every_step(&scene, faults / 10).await);
