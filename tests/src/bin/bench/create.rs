@@ -7,7 +7,7 @@ use crate::{
     load::{Request, median, throughput},
     process::processor_seconds,
 };
-use blackbox::{Server, Storage, World};
+use blackbox::{Database, Server, Storage, World};
 use serde_json::json;
 use std::time::Duration;
 
@@ -26,14 +26,20 @@ pub async fn measure() -> Vec<Bar> {
     let plain = Request::new(&bare.url, "POST", "/tasks", &token, "", "createTask");
 
     println!("\na task made, with a dual write and without; {CONNECTIONS} connections, answers per second");
-    for (name, request, pid) in
-        [("with, over GraphQL", &guarded, world.server.pid()), ("without, and bare", &plain, bare.pid())]
-    {
+    println!("  and µs of processor time for each:            in the server   in the database");
+    for (name, request, pid, program) in [
+        ("with, over GraphQL", &guarded, world.server.pid(), "taskgate"),
+        ("without, and bare", &plain, bare.pid(), ""),
+    ] {
         throughput(request, CONNECTIONS, TIME / 2).await;
-        let before = processor_seconds(pid);
+        let backends = backends(world.server.database(), program).await;
+        let used = || (processor_seconds(pid), backends.iter().map(|pid| processor_seconds(*pid)).sum::<f64>());
+        let before = used();
         let rate = throughput(request, CONNECTIONS, TIME).await;
-        let each = (processor_seconds(pid) - before) / (rate * TIME.as_secs_f64()) * 1e6;
-        println!("  {name:<22} {rate:>9.0}   {each:>4.0} µs of processor time in the server for each");
+        let after = used();
+        let each = |used: f64| used / (rate * TIME.as_secs_f64()) * 1e6;
+        let (server, database) = (each(after.0 - before.0), each(after.1 - before.1));
+        println!("  {name:<22} {rate:>9.0} {server:>26.0} {database:>17.0}");
     }
     println!("  in turns:     with   without  ratio");
     let mut ratios = vec![];
@@ -51,4 +57,14 @@ pub async fn measure() -> Vec<Bar> {
     }
     let what = "createTask, of a bare handler's without dual write".to_owned();
     vec![Bar { what, measured: median(&ratios), limit: 0.60, at_least: true }]
+}
+
+/// The processes of PostgreSQL that serve a program.
+async fn backends(database: &Database, program: &str) -> Vec<u32> {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{program}'
+            AND pid <> pg_backend_pid()"
+    );
+    let rows = database.rows(&sql).await;
+    rows.iter().map(|row| row.trim_matches(['(', ')']).parse().unwrap()).collect()
 }
