@@ -270,6 +270,8 @@ impl World {
                 return;
             }
             self.sweep().await;
+            // What goes on after its caller has hung up may have been put off a little later than that.
+            tokio::time::sleep(LONG_AFTER / 50).await;
         }
         panic!("{} intents are never settled", self.backlog().await);
     }

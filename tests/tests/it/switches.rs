@@ -122,6 +122,21 @@ async fn w10_a_switch_is_of_its_resource_and_account_only() {
 }
 
 #[tokio::test]
+async fn w10_an_api_key_that_is_owed_its_registration_is_made_up_for_too() {
+    let world = World::with(hasty(), Storage::Url).await;
+    let operator = world.server.caller("operator");
+    operator.gql(SWITCH, input("api_key", Some("demo"), "OFF")).await.data();
+    let body = json!({ "agent_id": world.agent, "name": "w10" });
+    let made = world.owner.post("/agent_api_keys", body).await;
+    assert!(made.status < 300, "{}", made.text());
+    let path = format!("/agent_api_keys/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(world.owner.get(&path).await.status, 404);
+    operator.gql(SWITCH, input("api_key", Some("demo"), "ON")).await.data();
+    eventually("it is made up for", async || world.owner.get(&path).await.status == 200).await;
+    world.owner.delete(&path).await.expect(200);
+}
+
+#[tokio::test]
 async fn w10_shadow_writes_and_never_decides() {
     let database = Database::create().await;
     let wire = Wire::to(port_of(&database.url)).await;
