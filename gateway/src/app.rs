@@ -5,7 +5,7 @@ use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Gate};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
-use dual_write::{DualWrite, Inspector};
+use dual_write::{DualWrite, Inspector, SwitchStore};
 use identity::{AuthContext, Operated, Resolver};
 use serde::Deserialize;
 use std::{ops::Deref, sync::Arc, time::Duration};
@@ -59,6 +59,8 @@ pub struct Parts {
     pub dual_write: Arc<DualWrite>,
     /// What compares and repairs the two sides, for operators.
     pub inspector: Operated<Arc<Inspector>>,
+    /// Where dual writes are switched, for operators.
+    pub switches: Operated<Arc<dyn SwitchStore>>,
     /// Who tells callers apart.
     pub resolver: Arc<dyn Resolver>,
     /// What turns API keys into what is kept of them.

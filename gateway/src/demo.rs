@@ -14,7 +14,7 @@ use authz::{
 };
 use checkpoints::NewCheckpoint;
 use conversations::NewEvent;
-use dual_write::Inspector;
+use dual_write::{Inspector, SwitchStore};
 use identity::{AuthContext, Operated, TokenTable};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::{Deserialize, Serialize};
@@ -59,9 +59,10 @@ impl Demo {
         config: &Config,
         stores: &Stores,
         inspector: &Arc<Inspector>,
+        switches: &Arc<dyn SwitchStore>,
         url: String,
     ) -> anyhow::Result<Self> {
-        let stage = Stage::new(config, stores, inspector);
+        let stage = Stage::new(config, stores, inspector, switches);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
@@ -117,11 +118,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config, stores: &Stores, inspector: &Arc<Inspector>) -> Self {
+    fn new(config: &Config, stores: &Stores, inspector: &Arc<Inspector>, switches: &Arc<dyn SwitchStore>) -> Self {
         let app = App::new(Parts {
             engine: Arc::clone(&inspector.dual_write.engine),
             dual_write: Arc::clone(&inspector.dual_write),
             inspector: Operated::new(Arc::clone(inspector)),
+            switches: Operated::new(Arc::clone(switches)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
             sealer: config.sealer(),

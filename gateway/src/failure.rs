@@ -8,10 +8,10 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use dual_write::{CreateError, LedgerError, ScanError};
+use dual_write::{CreateError, LedgerError, ScanError, SwitchError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -239,6 +239,7 @@ impl<E: Into<Self>> From<CreateError<E>> for Failure {
             CreateError::Ledger(error) => Self::Unavailable(Arc::new(error)),
             CreateError::CircuitOpen { retry_after } => Self::Suspended { retry_after },
             CreateError::Engine(error) => Self::Unavailable(Arc::new(error)),
+            CreateError::Overtaken => Self::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut))),
             CreateError::Persist(error) => error.into(),
         }
     }
@@ -246,6 +247,12 @@ impl<E: Into<Self>> From<CreateError<E>> for Failure {
 
 impl From<ScanError> for Failure {
     fn from(error: ScanError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<SwitchError> for Failure {
+    fn from(error: SwitchError) -> Self {
         Self::Unavailable(Arc::new(error))
     }
 }

@@ -21,6 +21,7 @@ pub mod rest;
 pub mod serve;
 pub mod storage;
 pub mod sweeper;
+pub mod switches;
 
 pub use app::{App, Limits, Parts, Stores};
 pub use caller::Caller;

@@ -128,11 +128,11 @@ pub async fn create_api_key(
     .await
 }
 
-/// Removes the permitted task and all it owns. Answers the task as it last was.
-pub async fn delete_task(app: &App, permit: Permit<authz::Task, Delete>) -> Result<Task, Failure> {
-    let app = app.clone();
+/// Removes the permitted task and all it owns, for the account of the gate's caller. Answers the task as it last was.
+pub async fn delete_task(app: &App, gate: &Gate, permit: Permit<authz::Task, Delete>) -> Result<Task, Failure> {
+    let (app, account) = (app.clone(), gate.tenant().to_text());
     to_the_end(async move {
-        let ending = app.dual_write.ending();
+        let ending = app.dual_write.ending().of(account);
         let task = app.stores.tasks.delete(&permit, &ending).await?.ok_or_else(|| permit.hidden())?;
         let ended = Intent::deregister(ResourceRef::of(permit.id()), &ending, task.created_at);
         app.dual_write.finish(&ended).await;
@@ -142,10 +142,10 @@ pub async fn delete_task(app: &App, permit: Permit<authz::Task, Delete>) -> Resu
 }
 
 /// Ends the permitted API key: from here on it lets nobody in. Answers the key as it last was.
-pub async fn delete_api_key(app: &App, permit: Permit<authz::ApiKey, Delete>) -> Result<ApiKey, Failure> {
-    let app = app.clone();
+pub async fn delete_api_key(app: &App, gate: &Gate, permit: Permit<authz::ApiKey, Delete>) -> Result<ApiKey, Failure> {
+    let (app, account) = (app.clone(), gate.tenant().to_text());
     to_the_end(async move {
-        let ending = app.dual_write.ending();
+        let ending = app.dual_write.ending().of(account);
         let key = app.stores.api_keys.delete(&permit, &ending).await?.ok_or_else(|| permit.hidden())?;
         let ended = Intent::deregister(ResourceRef::of(permit.id()), &ending, Some(key.created_at));
         app.dual_write.finish(&ended).await;
@@ -159,10 +159,10 @@ const AT_ONCE: usize = 4;
 
 /// Ends the permitted agent and its API keys. Its tasks stay with those whose they are. Answers the agent as it
 /// last was.
-pub async fn delete_agent(app: &App, permit: Permit<authz::Agent, Delete>) -> Result<Agent, Failure> {
-    let app = app.clone();
+pub async fn delete_agent(app: &App, gate: &Gate, permit: Permit<authz::Agent, Delete>) -> Result<Agent, Failure> {
+    let (app, account) = (app.clone(), gate.tenant().to_text());
     to_the_end(async move {
-        let ending = app.dual_write.ending();
+        let ending = app.dual_write.ending().of(account);
         let deleted = app.stores.agents.delete(&permit, &ending).await?.ok_or_else(|| permit.hidden())?;
         let of_agent = (ResourceRef::of(permit.id()), ending.clone(), deleted.agent.created_at);
         let of_keys = deleted.keys.into_iter().map(|Gone { resource, made_at }| {

@@ -10,6 +10,7 @@ use crate::{
     rest,
     storage::Storage,
     sweeper::{self, Sweeper},
+    switches::Follower,
 };
 use anyhow::Context as _;
 use axum::{
@@ -40,13 +41,16 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::start(&config.metrics).await?;
     let storage = Storage::open(&config).await?;
     let inspector = sweeper::inspector(&config.dual_write, &storage);
+    let (switches, refresh) = (Arc::clone(&storage.switches), config.dual_write.switch_refresh());
+    let known = Arc::clone(&inspector.dual_write.switches);
+    let follower = Follower::start(Arc::clone(&switches), known, refresh).await?;
 
     let mut table = TokenTable::default();
     for token in &config.tokens {
         table = table.with(token.expose(), token.context()?);
     }
     let demo = if config.wants_demo() {
-        let demo = Demo::seed(&config, &storage.stores, &inspector, url.clone()).await?;
+        let demo = Demo::seed(&config, &storage.stores, &inspector, &switches, url.clone()).await?;
         table = demo.admit(table)?;
         Some(demo)
     } else {
@@ -58,6 +62,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine: Arc::clone(&storage.engine.authorizer),
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
+        switches: Operated::new(switches),
         resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
@@ -74,7 +79,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let sweeper = Sweeper::start(inspector, config.dual_write.sweep_interval());
     server.await?;
-    drop(sweeper);
+    drop((sweeper, follower));
     storage.close().await;
     Ok(())
 }

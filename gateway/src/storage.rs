@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use authz_graph::{GraphEngine, MemoryGraph};
-use dual_write::{Ledger, RowScan};
+use dual_write::{Ledger, RowScan, SwitchStore};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Executor as _,
@@ -29,6 +29,8 @@ pub struct Storage {
     pub ledger: Arc<dyn Ledger>,
     /// The rows as operators read them.
     pub rows: Arc<dyn RowScan>,
+    /// Where dual writes are switched.
+    pub switches: Arc<dyn SwitchStore>,
     /// Where permissions are decided.
     pub engine: Engine,
     /// What kind it is, and whether it answers.
@@ -132,7 +134,7 @@ impl Storage {
         let embedded = MemoryGraph::default();
         let engine = Engine::open(config, Arc::new(embedded.clone()), Arc::new(embedded)).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
-        Ok(Self { stores, ledger: store.clone(), rows: store, engine, health, cluster: None })
+        Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster: None })
     }
 
     async fn postgres(
@@ -163,7 +165,7 @@ impl Storage {
         let embedded = Arc::new(GraphEngine::new(pool.clone()));
         let engine = Engine::open(config, embedded.clone(), embedded).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
-        Ok(Self { stores, ledger: store.clone(), rows: store, engine, health, cluster })
+        Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster })
     }
 
     /// Lets go of connections, and stops a private cluster.

@@ -3,13 +3,15 @@
 
 use crate::{config, storage::Storage};
 use chrono::{TimeDelta, Utc};
-use dual_write::{DualWrite, Inspector, Reconciler, RetryPolicy, RowScan};
+use dual_write::{Circuit, DualWrite, Inspector, LEDGER_VERSION, Reconciler, RetryPolicy, RowScan};
 use instruments::DualWriteCounts;
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 /// How many intents one sweep takes on.
 const BATCH: u32 = 64;
+/// How often what other versions have left is told of.
+const TELLING: Duration = Duration::from_mins(10);
 
 /// The dual write between the engine and the rows of `storage`, counted.
 fn dual_write(settings: &config::DualWrite, storage: &Storage) -> Arc<DualWrite> {
@@ -21,9 +23,10 @@ fn dual_write(settings: &config::DualWrite, storage: &Storage) -> Arc<DualWrite>
         attempt_timeout: Duration::from_millis(settings.attempt_timeout_ms),
     };
     let patience = TimeDelta::milliseconds(settings.patience_ms.into());
+    let circuit = Circuit::new(settings.circuit_failures, Duration::from_millis(settings.circuit_cooldown_ms));
     let observer = Arc::new(DualWriteCounts);
     let (engine, ledger) = (Arc::clone(&storage.engine.authorizer), Arc::clone(&storage.ledger));
-    Arc::new(DualWrite { retry, patience, observer, ..DualWrite::new(engine, ledger) })
+    Arc::new(DualWrite { retry, circuit, patience, observer, ..DualWrite::new(engine, ledger) })
 }
 
 /// What compares and repairs both sides of `storage`.
@@ -50,11 +53,16 @@ impl Sweeper {
     pub fn start(inspector: Arc<Inspector>, interval: Duration) -> Self {
         let reconciler = reconciler(&inspector.dual_write);
         Self(tokio::spawn(async move {
+            let mut told: Option<Instant> = None;
             loop {
                 // Gateways that start together do not sweep together.
                 tokio::time::sleep(interval.mul_f64(rand::random_range(0.5..1.5))).await;
-                sweep(&reconciler).await;
+                while sweep(&reconciler).await >= BATCH {}
                 measure(&reconciler, &*inspector.rows).await;
+                if told.is_none_or(|told| told.elapsed() > TELLING) {
+                    told = Some(Instant::now());
+                    tell_of_newer(&reconciler).await;
+                }
             }
         }))
     }
@@ -66,15 +74,21 @@ impl Drop for Sweeper {
     }
 }
 
-async fn sweep(reconciler: &Reconciler) {
+/// How much there was to do.
+async fn sweep(reconciler: &Reconciler) -> u32 {
     let swept = reconciler.sweep().await;
     instruments::swept(swept.as_ref().ok());
     match swept {
-        Ok(swept) if swept == dual_write::Swept::default() => {}
-        Ok(swept) => tracing::info!(?swept, "dual writes were reconciled"),
+        Ok(swept) => {
+            if swept.all() > 0 {
+                tracing::info!(?swept, "dual writes were reconciled");
+            }
+            swept.all()
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, cause, "dual writes could not be reconciled");
+            0
         }
     }
 }
@@ -87,5 +101,13 @@ async fn measure(reconciler: &Reconciler, rows: &dyn RowScan) {
     }
     if let Ok(tallies) = rows.tallies().await {
         instruments::tallies(&tallies);
+    }
+}
+
+/// Intents of a newer version mean what this program does not know: it leaves them alone, and says so.
+async fn tell_of_newer(reconciler: &Reconciler) {
+    let newer = reconciler.dual_write.ledger.backlog().await.map_or(0, |backlog| backlog.newer);
+    if newer > 0 {
+        tracing::warn!(newer, known = LEDGER_VERSION, "intents of a newer version are left to newer gateways");
     }
 }

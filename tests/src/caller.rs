@@ -44,9 +44,14 @@ impl As {
 
     /// Sends a request and reads the answer.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.send().await.expect("the server answers");
+        self.try_send(request).await.expect("the server answers")
+    }
+
+    /// Sends a request and reads the answer, if there is one.
+    pub async fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
+        let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, body: response.bytes().await.expect("the body arrives").to_vec() }
+        Some(Answer { status, headers, body: response.bytes().await.ok()?.to_vec() })
     }
 
     /// A request of any method, with a JSON body if there is one.

@@ -17,8 +17,10 @@ mod caller;
 mod database;
 
 pub mod documents;
+pub mod faults;
 mod server;
 pub mod tree;
+pub mod wire;
 pub mod world;
 
 pub use answer::Answer;

@@ -292,6 +292,20 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Stops it where it stands, as a debugger or a machine that is moved would.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
+    }
+
     /// Tells it to stop, and how it ended.
     pub fn stop(&mut self) -> ExitStatus {
         if let Some(status) = self.child.try_wait().unwrap() {

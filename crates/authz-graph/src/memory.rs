@@ -3,8 +3,8 @@
 use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Known, Principal, PrincipalKind,
-    Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
+    Action, ActionSet, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Known,
+    Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -158,8 +158,10 @@ impl Authorizer for MemoryGraph {
         })))
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
-        self.grant(&registration.relationships()).await
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.grant(&registration.relationships()).await?;
+        // Every answer knows of all that was written.
+        Ok(None)
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {

@@ -16,8 +16,8 @@ pub use schema::Difference;
 
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
-    Registration, Relationship, ResourceRef, schema as rules,
+    Action, ActionSet, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal,
+    PrincipalKind, Registration, Relationship, ResourceRef, schema as rules,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -143,20 +143,20 @@ impl SpiceDb {
         pairs.map(|(pair, item)| allowed(pair, item)).collect()
     }
 
-    async fn write(&self, operation: Operation, relationships: &[Relationship]) -> Result<(), EngineError> {
-        if relationships.is_empty() {
-            return Ok(());
-        }
+    async fn write(
+        &self,
+        operation: Operation,
+        relationships: &[Relationship],
+    ) -> Result<Option<ConsistencyToken>, EngineError> {
+        let Some(first) = relationships.first() else { return Ok(None) };
         // One write must not name a relationship twice.
         let once: BTreeSet<_> = relationships.iter().collect();
         let updates = once.into_iter().map(|relationship| wire::update(operation, relationship)).collect();
         let request = WriteRelationshipsRequest { updates, ..Default::default() };
         let mut client = self.permissions.clone();
-        self.in_time(client.write_relationships(request)).await?;
-        match relationships.first() {
-            Some(written) => self.settled(&written.resource).await,
-            None => Ok(()),
-        }
+        let written = self.in_time(client.write_relationships(request)).await?.into_inner();
+        self.settled(&first.resource).await?;
+        Ok(written.written_at.map(|at| ConsistencyToken::new(at.token)))
     }
 
     /// Waits until whoever asks from now on is answered from after the last write.
@@ -282,7 +282,7 @@ impl Authorizer for SpiceDb {
         }
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.write(Operation::Touch, &registration.relationships()).await
     }
 
@@ -295,11 +295,11 @@ impl Authorizer for SpiceDb {
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        self.write(Operation::Touch, relationships).await
+        self.write(Operation::Touch, relationships).await.map(drop)
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        self.write(Operation::Delete, relationships).await
+        self.write(Operation::Delete, relationships).await.map(drop)
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

@@ -2,8 +2,8 @@
 #![expect(clippy::expect_used, reason = "a test without its server fails")]
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, Registration, Relation,
-    Relationship, ResourceRef,
+    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal, Registration,
+    Relation, Relationship, ResourceRef,
 };
 use authz_spicedb::{Settings, SpiceDb};
 use conformance::fresh;
@@ -46,7 +46,7 @@ impl Authorizer for OneWriter {
         self.0.lookup(principal, kind, action).await
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         let _one = WRITING.lock().await;
         self.0.register(registration).await
     }

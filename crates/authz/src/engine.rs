@@ -126,6 +126,25 @@ impl Registration {
     }
 }
 
+/// How fresh an engine was when it had written something: asked at least as fresh as this, it knows of it.
+/// Opaque; each engine has its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsistencyToken(Arc<str>);
+
+impl ConsistencyToken {
+    /// The token an engine has given.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Somebody with a role on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holder {
@@ -183,8 +202,9 @@ pub trait Authorizer: Send + Sync {
     /// All resources of `kind` that `principal` may do `action` to: exactly those whose check allows.
     async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError>;
 
-    /// Writes [`Registration::relationships`], all or none. Repeating it changes nothing.
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError>;
+    /// Writes [`Registration::relationships`], all or none. Repeating it changes nothing. Answers how fresh
+    /// one must ask to know of it; nothing, when every answer of this engine knows of all that was written.
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError>;
 
     /// Forgets every relationship of `resource`. Repeating it changes nothing.
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError>;

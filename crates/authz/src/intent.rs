@@ -1,9 +1,12 @@
 //! What ties a row to its relationships while the two are written, since no transaction spans both: the
 //! notes that a store keeps in the same commit as the row. Who writes and settles them is the dual write.
 
-use crate::resource::ResourceRef;
+use crate::{
+    engine::{ConsistencyToken, Registration},
+    resource::ResourceRef,
+};
 use chrono::{DateTime, Utc};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The id of an intent: of the note that a row and its relationships are about to change together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,24 +32,51 @@ impl fmt::Display for IntentId {
     }
 }
 
-/// Proof that the engine knows of a new thing: no registration, no row. A store persists the row *and
-/// settles the intent in one commit*, and persists nothing when the intent is not open any more:
-/// whoever has taken the work over is undoing it.
+/// Proof that the engine knows of a new thing, or that a switch lets it be told later: without one, no row.
+/// A store persists the row *and settles the intent in one commit*, and persists nothing when the intent is
+/// not open any more: whoever has taken the work over is undoing it.
 #[must_use = "either the row is persisted or the registration is undone"]
 #[derive(Debug)]
-pub struct Registered(IntentId);
+pub struct Registered {
+    intent: IntentId,
+    token: Option<ConsistencyToken>,
+    owed: Option<Registration>,
+}
 
 impl Registered {
     /// The proof that what `intent` was to register is registered. Only the dual write, which has just
     /// seen to that, has reason to say so.
     pub const fn by(intent: IntentId) -> Self {
-        Self(intent)
+        Self { intent, token: None, owed: None }
+    }
+
+    /// The leave to persist what is not registered: the store notes in the same commit that the registration
+    /// is owed. Until it is made up for, nobody may do anything to the thing.
+    pub const fn owing(intent: IntentId, registration: Registration) -> Self {
+        Self { intent, token: None, owed: Some(registration) }
+    }
+
+    /// The same, with what the engine said of how fresh one must ask to know of the thing.
+    pub fn at(self, token: Option<ConsistencyToken>) -> Self {
+        Self { token, ..self }
     }
 
     /// The intent to settle.
     #[must_use]
     pub const fn intent(&self) -> &IntentId {
-        &self.0
+        &self.intent
+    }
+
+    /// What to keep on the row.
+    #[must_use]
+    pub const fn token(&self) -> Option<&ConsistencyToken> {
+        self.token.as_ref()
+    }
+
+    /// What to note as owed.
+    #[must_use]
+    pub const fn owed(&self) -> Option<&Registration> {
+        self.owed.as_ref()
     }
 }
 
@@ -62,6 +92,16 @@ pub struct Ending {
     /// A registration of what was made later than this may have timed out and may yet apply, so its
     /// relationships are made to go twice.
     pub settled_before: DateTime<Utc>,
+    /// The account it is ended for, by which dual writes are switched.
+    pub account: Option<Arc<str>>,
+}
+
+impl Ending {
+    /// The same, for an account.
+    #[must_use]
+    pub fn of(self, account: impl Into<Arc<str>>) -> Self {
+        Self { account: Some(account.into()), ..self }
+    }
 }
 
 impl Ending {

@@ -69,7 +69,9 @@ pub mod schema;
 
 pub use action::{Action, ActionSet};
 pub use denial::{By, Denial, DenialPolicy, Refusal, Requested};
-pub use engine::{Authorizer, Beside, Check, Decision, EngineError, Extent, Holder, Registration, Relationship};
+pub use engine::{
+    Authorizer, Beside, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Registration, Relationship,
+};
 pub use gate::Gate;
 pub use intent::{Ending, Gone, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};

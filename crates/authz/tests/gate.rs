@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by stopping")]
 
 use authz::{
-    Action, ActionSet, Agent, Authorizer, By, Check, Decision, Denial, DenialPolicy, EngineError, Extent, Gate,
-    Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship, ResourceRef, Target,
-    Task, Tenant,
+    Action, ActionSet, Agent, Authorizer, By, Check, ConsistencyToken, Decision, Denial, DenialPolicy, EngineError,
+    Extent, Gate, Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship,
+    ResourceRef, Target, Task, Tenant,
     action::{Create, Execute, Read, Update},
 };
 use futures::executor::block_on;
@@ -32,9 +32,9 @@ impl Authorizer for Scripted {
     async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
         Err(EngineError::Unavailable("down".into()))
     }
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.written.lock().unwrap().extend(registration.relationships());
-        Ok(())
+        Ok(None)
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
         self.written.lock().unwrap().retain(|relationship| relationship.resource != *resource);

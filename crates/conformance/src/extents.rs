@@ -2,8 +2,8 @@
 //! every variant whichever engine they run with.
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, Kind, Principal, Registration, Relationship,
-    ResourceRef,
+    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal, Registration,
+    Relationship, ResourceRef,
 };
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Authorizer for Answering {
         Ok(self.extent.clone())
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.engine.register(registration).await
     }
 

@@ -11,7 +11,7 @@ use authz::{
 use checkpoints::CheckpointStore;
 use chrono::{TimeDelta, Utc};
 use conversations::{Event, EventStore, MessageStore, NewEvent, StateStore};
-use dual_write::{CreateError, DualWrite, Intent, Ledger};
+use dual_write::{CreateError, DualWrite, Intent, Ledger, SwitchStore};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct World {
     pub messages: Arc<dyn MessageStore>,
     /// Where states are kept.
     pub states: Arc<dyn StateStore>,
+    /// Where dual writes are switched.
+    pub switches: Arc<dyn SwitchStore>,
     /// Removes an event and nothing else, as retention does. No port offers that.
     pub forget_event: ForgetEvent,
 }
@@ -73,6 +75,7 @@ impl World {
             + MessageStore
             + StateStore
             + Ledger
+            + SwitchStore
             + 'static,
     {
         Self {
@@ -85,7 +88,8 @@ impl World {
             checkpoints: Arc::clone(&store) as _,
             events: Arc::clone(&store) as _,
             messages: Arc::clone(&store) as _,
-            states: store,
+            states: Arc::clone(&store) as _,
+            switches: store,
             forget_event,
         }
     }

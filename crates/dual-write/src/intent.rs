@@ -2,6 +2,7 @@
 
 use authz::{Ending, IntentId, Registration, ResourceRef};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// Which way the relationships are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,8 @@ pub struct Intent {
     pub op: Op,
     /// To what.
     pub resource: ResourceRef,
+    /// For which account, if that is known. While dual writes are off for it, the intent waits.
+    pub account: Option<Arc<str>>,
     /// How far it has come.
     pub stage: Stage,
     /// Whether an undoing is repeated when a registration that timed out can no longer apply late.
@@ -88,6 +91,7 @@ impl Intent {
             id: fresh_id(),
             op: Op::Register,
             resource: registration.resource.clone(),
+            account: Some(Arc::clone(&registration.tenant)),
             stage: Stage::Open,
             twice: true,
             attempts: 0,
@@ -104,6 +108,7 @@ impl Intent {
             id: ending.intent.clone(),
             op: Op::Deregister,
             resource,
+            account: ending.account.clone(),
             stage: Stage::Undoing,
             twice: made_at.is_some_and(|made_at| made_at > ending.settled_before),
             attempts: 0,

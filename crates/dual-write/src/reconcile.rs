@@ -1,6 +1,6 @@
 //! Finishes or undoes what was begun and not settled.
 
-use crate::{DualWrite, Intent, LedgerError, Stage, saga::Removed};
+use crate::{DualWrite, Intent, LedgerError, Owed, Stage, saga::Removed};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -11,8 +11,18 @@ pub struct Swept {
     pub settled: u32,
     /// Intents that were undone, and will be looked at once more.
     pub undone: u32,
-    /// Intents whose work failed again, and that stay.
+    /// Registrations that were owed, and are made up for.
+    pub registered: u32,
+    /// Intents and owed registrations whose work failed again, and that stay.
     pub left: u32,
+}
+
+impl Swept {
+    /// How many there were.
+    #[must_use]
+    pub const fn all(&self) -> u32 {
+        self.settled + self.undone + self.registered + self.left
+    }
 }
 
 /// Sweeps the ledger. Any number may run at once: a claim keeps others off an intent.
@@ -35,7 +45,22 @@ impl Reconciler {
         for intent in due {
             self.see_to(&intent, &mut swept).await?;
         }
+        for owed in self.dual_write.ledger.claim_owed(self.batch, self.lease).await? {
+            self.make_up_for(&owed, &mut swept).await;
+        }
         Ok(swept)
+    }
+
+    async fn make_up_for(&self, owed: &Owed, swept: &mut Swept) {
+        match self.dual_write.make_up_for(&owed.registration, self.lease).await {
+            Ok(true) => swept.registered += 1,
+            // Its row was ended meanwhile.
+            Ok(false) => swept.settled += 1,
+            Err(error) => {
+                tracing::warn!(%error, resource = %owed.registration.resource, "a registration stays owed");
+                swept.left += 1;
+            }
+        }
     }
 
     async fn see_to(&self, intent: &Intent, swept: &mut Swept) -> Result<(), LedgerError> {

@@ -60,6 +60,8 @@ pub enum Event {
         /// How long it took, all in all.
         took: Duration,
     },
+    /// In shadow, the engine was told and then knew otherwise.
+    Mismatch,
 }
 
 /// Hears what happens to dual writes. Counters are behind it.
@@ -77,15 +79,15 @@ impl Observer for Silent {
 }
 
 impl RetryPolicy {
-    /// Runs `write` under this policy. No attempt begins after `deadline`.
-    pub async fn run<F>(
+    /// Runs `write` under this policy. No attempt begins after `deadline`, nor runs on beyond it.
+    pub async fn run<T, F>(
         &self,
         deadline: Option<Instant>,
         observe: impl Fn(Event),
         mut write: impl FnMut() -> F,
-    ) -> Result<(), EngineError>
+    ) -> Result<T, EngineError>
     where
-        F: Future<Output = Result<(), EngineError>>,
+        F: Future<Output = Result<T, EngineError>>,
     {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(self.base)
@@ -95,9 +97,16 @@ impl RetryPolicy {
             delays = delays.with_jitter();
         }
         let attempt = || {
-            observe(Event::Attempt);
-            let work = write();
-            async move { tokio::time::timeout(self.attempt_timeout, work).await.unwrap_or(Err(EngineError::TimedOut)) }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let time = left.map_or(self.attempt_timeout, |left| left.min(self.attempt_timeout));
+            let work = (!time.is_zero()).then(|| {
+                observe(Event::Attempt);
+                write()
+            });
+            async move {
+                let Some(work) = work else { return Err(EngineError::TimedOut) };
+                tokio::time::timeout(time, work).await.unwrap_or(Err(EngineError::TimedOut))
+            }
         };
         let in_time = |delay: Duration| deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
         let written = attempt
@@ -107,7 +116,7 @@ impl RetryPolicy {
             .notify(|error: &EngineError, _| observe(Event::Retry { class: error.class() }))
             .await;
         match &written {
-            Ok(()) => observe(Event::Success),
+            Ok(_) => observe(Event::Success),
             Err(error) => observe(Event::Failure { class: error.class() }),
         }
         written

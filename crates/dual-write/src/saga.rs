@@ -1,7 +1,10 @@
 //! The two dual writes, step by step.
 
-use crate::{Circuit, Event, Intent, Ledger, LedgerError, Observer, Op, RetryPolicy, Silent, Stage, intent::fresh_id};
-use authz::{Authorizer, Ending, EngineError, Registered, Registration};
+use crate::{
+    Circuit, Event, Intent, Ledger, LedgerError, Mode, Observer, Op, RetryPolicy, Silent, Stage, Switches,
+    intent::fresh_id,
+};
+use authz::{Authorizer, ConsistencyToken, Ending, EngineError, Registered, Registration, Role};
 use chrono::{TimeDelta, Utc};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -21,6 +24,9 @@ pub enum CreateError<E> {
     /// The engine did not register it.
     #[error(transparent)]
     Engine(EngineError),
+    /// It took so long that reconcilers have taken over, and nothing was persisted.
+    #[error("it took too long, and was given up")]
+    Overtaken,
     /// The row was not persisted. This is the error to tell, whatever became of the undoing.
     #[error("the row was not persisted")]
     Persist(E),
@@ -60,11 +66,13 @@ pub struct DualWrite {
     pub observer: Arc<dyn Observer>,
     /// How long a maker has before the reconciler takes over: longer than any request may run.
     pub patience: TimeDelta,
+    /// For which resources and accounts there are dual writes.
+    pub switches: Arc<Switches>,
 }
 
 impl DualWrite {
     /// A dual write with the retries of agentex, a circuit that opens after ten failures in a row for
-    /// five seconds, a minute's patience, and nobody who counts.
+    /// five seconds, a minute's patience, nobody who counts, and every switch on.
     #[must_use]
     pub fn new(engine: Arc<dyn Authorizer>, ledger: Arc<dyn Ledger>) -> Self {
         Self {
@@ -74,11 +82,12 @@ impl DualWrite {
             circuit: Circuit::new(10, Duration::from_secs(5)),
             observer: Arc::new(Silent),
             patience: TimeDelta::minutes(1),
+            switches: Arc::default(),
         }
     }
 
     /// Makes what `registration` registers: opens an intent, registers, and lets `persist` write the
-    /// row. Two commits and one engine call when all goes well.
+    /// row. Two commits and one engine call when all goes well. A switch may say otherwise; see [`Mode`].
     pub async fn create<T, E, F>(
         &self,
         registration: &Registration,
@@ -89,18 +98,24 @@ impl DualWrite {
         F: Future<Output = Result<T, E>>,
     {
         let (begun, kind) = (Instant::now(), registration.resource.kind);
-        if let Err(retry_after) = self.circuit.admit() {
+        let mode = self.switches.mode(kind, Some(&registration.tenant));
+        if mode == Mode::On
+            && let Err(retry_after) = self.circuit.admit()
+        {
             self.observer.observe(Op::Register, kind, Event::Refused);
             return Err(CreateError::CircuitOpen { retry_after });
         }
-        let made = self.make(registration, deadline, persist).await;
-        self.observer.observe(Op::Register, kind, Event::Over { done: made.is_ok(), took: begun.elapsed() });
-        made
+        let outcome = self.make(registration, mode, deadline, persist).await;
+        if mode != Mode::Off {
+            self.observer.observe(Op::Register, kind, Event::Over { done: outcome.is_ok(), took: begun.elapsed() });
+        }
+        outcome
     }
 
     async fn make<T, E, F>(
         &self,
         registration: &Registration,
+        mode: Mode,
         deadline: Option<Instant>,
         persist: impl FnOnce(Registered) -> F,
     ) -> Result<T, CreateError<E>>
@@ -109,17 +124,80 @@ impl DualWrite {
     {
         let now = Utc::now();
         let intent = Intent::register(registration, now, now + self.patience);
+        // After this, reconcilers may be undoing what is registered.
+        let overdue = Instant::now() + self.patience.to_std().unwrap_or_default();
+        let deadline = deadline.map_or(overdue, |deadline| deadline.min(overdue));
         self.ledger.open(&intent).await?;
-        if let Err(error) = self.register(registration, deadline).await {
-            self.undo(&intent).await;
-            return Err(CreateError::Engine(error));
+        let registered = match mode {
+            Mode::On => self
+                .register(&self.retry, registration, deadline)
+                .await
+                .map(|token| Registered::by(intent.id.clone()).at(token)),
+            Mode::Shadow => Ok(self.shadow(&intent, registration, deadline).await),
+            Mode::Off => Ok(Registered::owing(intent.id.clone(), registration.clone())),
+        };
+        if Instant::now() >= overdue {
+            // Others may have undone it already, and an attempt that was given up may apply after that.
+            if mode != Mode::Off {
+                self.clear_up(registration).await;
+            }
+            return Err(registered.map_or_else(CreateError::Engine, |_| CreateError::Overtaken));
         }
-        match persist(Registered::by(intent.id.clone())).await {
-            Ok(made) => Ok(made),
+        let registered = match registered {
+            Ok(registered) => registered,
             Err(error) => {
                 self.undo(&intent).await;
+                return Err(CreateError::Engine(error));
+            }
+        };
+        let compares = mode == Mode::Shadow && registered.owed().is_none();
+        match persist(registered).await {
+            Ok(row) => {
+                if compares {
+                    self.compare(registration).await;
+                }
+                Ok(row)
+            }
+            Err(error) => {
+                if mode == Mode::Off {
+                    // Nothing was registered.
+                    self.soon(&intent, async { Ok(self.ledger.settle(&intent.id).await?) }).await;
+                } else {
+                    self.undo(&intent).await;
+                }
                 Err(CreateError::Persist(error))
             }
+        }
+    }
+
+    /// Registers once. If that fails, the row is persisted all the same, and its registration is owed.
+    async fn shadow(&self, intent: &Intent, registration: &Registration, deadline: Instant) -> Registered {
+        let once = RetryPolicy { retries: 0, ..self.retry };
+        let written = match self.circuit.admit() {
+            Ok(()) => self.register(&once, registration, deadline).await,
+            Err(_) => Err(EngineError::Unavailable("the circuit is open".into())),
+        };
+        match written {
+            Ok(token) => Registered::by(intent.id.clone()).at(token),
+            Err(error) => {
+                tracing::warn!(%error, resource = %registration.resource, "not registered in shadow; it is owed");
+                Registered::owing(intent.id.clone(), registration.clone())
+            }
+        }
+    }
+
+    /// Whether the engine knows in shadow what it was told. Decides nothing.
+    async fn compare(&self, registration: &Registration) {
+        let resource = &registration.resource;
+        let asked = self.engine.holders(std::slice::from_ref(resource));
+        let known = match tokio::time::timeout(self.retry.attempt_timeout, asked).await {
+            Ok(Ok(holders)) => holders,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        };
+        let owner = known.iter().flatten().find(|holder| holder.role == Role::Owner);
+        if owner.is_none_or(|owner| owner.principal != registration.owner) {
+            tracing::warn!(%resource, "the engine does not know in shadow what it was told");
+            self.observer.observe(Op::Register, resource.kind, Event::Mismatch);
         }
     }
 
@@ -127,12 +205,21 @@ impl DualWrite {
     #[must_use]
     pub fn ending(&self) -> Ending {
         let now = Utc::now();
-        Ending { intent: fresh_id(), opened_at: now, due_at: now + self.patience, settled_before: now - self.patience }
+        Ending {
+            intent: fresh_id(),
+            opened_at: now,
+            due_at: now + self.patience,
+            settled_before: now - self.patience,
+            account: None,
+        }
     }
 
     /// Finishes what [`DualWrite::ending`] began, after the row is gone. What cannot be finished soon
     /// is the reconciler's: the ending itself has happened, and its caller is waiting.
     pub async fn finish(&self, ended: &Intent) {
+        if self.switches.mode(ended.resource.kind, ended.account.as_ref()) == Mode::Off {
+            return;
+        }
         let done = self.soon(ended, self.remove(ended, self.patience)).await;
         let took = (Utc::now() - ended.opened_at).to_std().unwrap_or_default();
         self.observer.observe(Op::Deregister, ended.resource.kind, Event::Over { done, took });
@@ -150,6 +237,18 @@ impl DualWrite {
             Ok(())
         };
         self.soon(intent, take_back).await;
+    }
+
+    /// Has the relationships of something removed that has no row, though nobody may have noted that any more.
+    pub(crate) async fn clear_up(&self, registration: &Registration) {
+        let now = Utc::now();
+        let ending = self.ending().of(Arc::clone(&registration.tenant));
+        let intent = Intent::deregister(registration.resource.clone(), &ending, Some(now));
+        let remove = async {
+            self.ledger.open(&intent).await?;
+            self.remove(&intent, self.patience).await
+        };
+        self.soon(&intent, remove).await;
     }
 
     /// Does work that the reconciler will do if it fails, or takes longer than one attempt may. Whether it
@@ -176,11 +275,28 @@ impl DualWrite {
         Ok(Removed::ForGood)
     }
 
-    async fn register(&self, registration: &Registration, deadline: Option<Instant>) -> Result<(), EngineError> {
+    async fn register(
+        &self,
+        retry: &RetryPolicy,
+        registration: &Registration,
+        deadline: Instant,
+    ) -> Result<Option<ConsistencyToken>, EngineError> {
         let kind = registration.resource.kind;
         let observe = |event: Event| self.observer.observe(Op::Register, kind, event);
-        let written = self.retry.run(deadline, observe, || self.engine.register(registration)).await;
+        let written = retry.run(Some(deadline), observe, || self.engine.register(registration)).await;
         self.circuit.learn(!written.as_ref().is_err_and(EngineError::is_transient));
         written
+    }
+
+    /// Registers what is owed, within `time`. Whether it was still owed; if not, its row may be gone, and so
+    /// are its relationships.
+    pub(crate) async fn make_up_for(&self, registration: &Registration, time: TimeDelta) -> Result<bool, RemoveError> {
+        let deadline = Instant::now() + time.to_std().unwrap_or_default();
+        self.register(&self.retry, registration, deadline).await?;
+        let owed = self.ledger.settle_owed(&registration.resource).await?;
+        if !owed {
+            self.clear_up(registration).await;
+        }
+        Ok(owed)
     }
 }

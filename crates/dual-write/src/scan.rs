@@ -43,7 +43,8 @@ pub trait RowScan: Send + Sync {
     /// About how many rows there are, from what is known without counting.
     async fn estimate(&self, kind: Kind) -> Result<u64, ScanError>;
 
-    /// The intents on these resources that are not settled, in any order. One round trip.
+    /// The intents on these resources that are not settled, in any order; a registration that is owed is one,
+    /// too. One round trip.
     async fn intents(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Intent>, ScanError>;
 
     /// Up to `limit` intents that are not settled, the oldest first.

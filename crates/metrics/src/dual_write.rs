@@ -1,8 +1,8 @@
 //! The dual write's instruments: what an observer of it hears, and what the reconciler finds.
 
 use crate::registry::{
-    ATTEMPTS, DURATION, FAILURES, INTENTS_PENDING, OLDEST_INTENT_AGE, ORPHANS_FOUND, ORPHANS_REPAIRED, REFUSALS,
-    RETRIES, SUCCESSES, SWEEPS, SWEPT_INTENTS,
+    ATTEMPTS, DURATION, FAILURES, INTENTS_PENDING, MISMATCHES, OLDEST_INTENT_AGE, ORPHANS_FOUND, ORPHANS_REPAIRED,
+    REFUSALS, RETRIES, SUCCESSES, SWEEPS, SWEPT_INTENTS,
 };
 use ::dual_write::{Backlog, Event, Observer, Op, Swept, Tally};
 use authz::Kind;
@@ -20,6 +20,7 @@ impl Observer for DualWriteCounts {
             Event::Attempt => counter!(ATTEMPTS.name, "op" => op, "resource" => resource).increment(1),
             Event::Success => counter!(SUCCESSES.name, "op" => op, "resource" => resource).increment(1),
             Event::Refused => counter!(REFUSALS.name, "op" => op, "resource" => resource).increment(1),
+            Event::Mismatch => counter!(MISMATCHES.name, "op" => op, "resource" => resource).increment(1),
             Event::Retry { class } => {
                 counter!(RETRIES.name, "op" => op, "resource" => resource, "exception_class" => class).increment(1);
             }
@@ -47,8 +48,8 @@ pub fn backlog(backlog: &Backlog, now: DateTime<Utc>) {
 pub fn swept(swept: Option<&Swept>) {
     let outcome = if swept.is_some() { "done" } else { "failed" };
     counter!(SWEEPS.name, "outcome" => outcome).increment(1);
-    let Swept { settled, undone, left } = swept.copied().unwrap_or_default();
-    for (outcome, intents) in [("settled", settled), ("undone", undone), ("left", left)] {
+    let Swept { settled, undone, registered, left } = swept.copied().unwrap_or_default();
+    for (outcome, intents) in [("settled", settled), ("undone", undone), ("registered", registered), ("left", left)] {
         counter!(SWEPT_INTENTS.name, "outcome" => outcome).increment(intents.into());
     }
 }
@@ -98,8 +99,11 @@ mod tests {
                 }
             }
             let now = Utc::now();
-            backlog(&Backlog { pending: 3, oldest: Some(now - chrono::TimeDelta::seconds(90)) }, now);
-            swept(Some(&Swept { settled: 2, undone: 1, left: 1 }));
+            backlog(
+                &Backlog { pending: 3, oldest: Some(now - chrono::TimeDelta::seconds(90)), ..Backlog::default() },
+                now,
+            );
+            swept(Some(&Swept { settled: 2, undone: 1, registered: 1, left: 1 }));
             swept(None);
             let direction = Direction::Row;
             tallies(&[Tally { kind: Kind::Task, direction, found: 5, repaired: 4 }]);

@@ -94,6 +94,12 @@ pub const REFUSALS: Instrument = counter(
     &[OP, RESOURCE],
     "Makings that were refused at once, because the engine has been failing and the circuit is open.",
 );
+/// Shadowed writes that the engine then knew otherwise.
+pub const MISMATCHES: Instrument = counter(
+    "task_fgac_dual_write_mismatches_total",
+    &[OP, RESOURCE],
+    "Writes in shadow after which the engine knew something else than it was told.",
+);
 /// How long makings and endings took.
 pub const DURATION: Instrument = Instrument {
     name: "task_fgac_dual_write_duration_seconds",
@@ -124,8 +130,8 @@ pub const SWEEPS: Instrument = counter(
 /// What became of intents that were overdue.
 pub const SWEPT_INTENTS: Instrument = counter(
     "task_fgac_dual_write_swept_intents_total",
-    &[Label { name: "outcome", values: &["settled", "undone", "left"] }],
-    "Overdue intents that the reconciler settled, undid for now, or had to leave.",
+    &[Label { name: "outcome", values: &["settled", "undone", "registered", "left"] }],
+    "Overdue intents that the reconciler settled, undid for now, or had to leave, and owed registrations that it made.",
 );
 /// Orphans that comparisons have found.
 pub const ORPHANS_FOUND: Instrument = shared_counter(
@@ -147,6 +153,7 @@ pub const INSTRUMENTS: &[Instrument] = &[
     RETRIES,
     FAILURES,
     REFUSALS,
+    MISMATCHES,
     DURATION,
     INTENTS_PENDING,
     OLDEST_INTENT_AGE,

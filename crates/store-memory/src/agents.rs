@@ -62,6 +62,7 @@ impl AgentStore for MemoryStore {
             return Err(StoreError::Superseded);
         }
         let creator = kept_creator(new.creator.clone());
+        tables.owe(registered.owed());
         let agent = made(new, tables.now());
         let row = AgentRow { tenant: permit.id().clone(), creator, agent: agent.clone() };
         tables.agents.insert(agent.id.clone(), row);
@@ -78,10 +79,10 @@ impl AgentStore for MemoryStore {
         let ended = tables.api_keys.extract_if(.., |_, key| key.key.agent_id == row.agent.id);
         let gone = |key: api_keys::ApiKey| Gone { resource: ResourceRef::of(&key.id), made_at: key.created_at };
         let keys: Vec<_> = ended.map(|(_, key)| gone(key.key)).collect();
-        tables.note(Intent::deregister(ResourceRef::of(permit.id()), ending, Some(row.agent.created_at)));
+        tables.end(Intent::deregister(ResourceRef::of(permit.id()), ending, Some(row.agent.created_at)));
         for key in &keys {
             let ending = ending.of_part(&key.resource);
-            tables.note(Intent::deregister(key.resource.clone(), &ending, Some(key.made_at)));
+            tables.end(Intent::deregister(key.resource.clone(), &ending, Some(key.made_at)));
         }
         Ok(Some(Deleted { agent: row.agent, keys }))
     }

@@ -101,6 +101,7 @@ impl ApiKeyStore for MemoryStore {
             return Err(StoreError::Superseded);
         }
         let creator = kept_creator(new.creator.clone());
+        tables.owe(registered.owed());
         let key = ApiKey {
             creator: Guarded::new(new.id.clone(), kept_creator(new.creator)),
             id: new.id,
@@ -121,7 +122,7 @@ impl ApiKeyStore for MemoryStore {
     ) -> Result<Option<ApiKey>, StoreError> {
         let mut tables = self.tables();
         let Some(row) = tables.api_keys.remove(permit.id()) else { return Ok(None) };
-        tables.note(Intent::deregister(ResourceRef::of(permit.id()), ending, Some(row.key.created_at)));
+        tables.end(Intent::deregister(ResourceRef::of(permit.id()), ending, Some(row.key.created_at)));
         Ok(Some(row.key))
     }
 }

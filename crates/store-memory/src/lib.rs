@@ -14,17 +14,21 @@ mod messages;
 mod page;
 mod scan;
 mod states;
+mod switches;
 mod tables;
 mod tasks;
 mod trackers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tables::Tables;
+use tokio::sync::watch;
 
 /// All stores in one.
 #[derive(Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
+    /// How often a switch was turned.
+    turned: watch::Sender<u64>,
 }
 
 impl MemoryStore {

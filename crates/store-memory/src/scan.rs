@@ -45,8 +45,9 @@ impl RowScan for MemoryStore {
 
     async fn intents(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Intent>, ScanError> {
         let tables = self.tables();
-        let on_these = |intent: &&Intent| intent.resource.kind == kind && ids.contains(&intent.resource.id);
-        Ok(tables.intents.values().filter(on_these).cloned().collect())
+        let owed = tables.owed.values().map(|(owed, due_at)| Intent::register(&owed.registration, *due_at, *due_at));
+        let intents = tables.intents.values().cloned().chain(owed);
+        Ok(intents.filter(|intent| intent.resource.kind == kind && ids.contains(&intent.resource.id)).collect())
     }
 
     async fn oldest_intents(&self, limit: u32) -> Result<Vec<Intent>, ScanError> {

@@ -2,14 +2,15 @@
 
 use agents::{Agent, AgentId};
 use api_keys::{ApiKey, ApiKeyId, Digest};
-use authz::{Id, IntentId, Kind, Principal, PrincipalKind, Tenant};
+use authz::{Id, IntentId, Kind, Principal, PrincipalKind, ResourceRef, Tenant};
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use conversations::{Event, Message, State};
-use dual_write::{Direction, Intent};
+use dual_write::{Change, Direction, Intent, Mode, Owed, Switch};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
+    sync::Arc,
 };
 use tasks::{Task, TaskId};
 use trackers::Tracker;
@@ -58,6 +59,10 @@ pub(crate) struct Tables {
     pub(crate) states: BTreeMap<String, State>,
     pub(crate) intents: BTreeMap<IntentId, Intent>,
     pub(crate) tallies: BTreeMap<(Kind, Direction), (u64, u64)>,
+    /// Registrations that are owed, and when they are due.
+    pub(crate) owed: BTreeMap<ResourceRef, (Owed, DateTime<Utc>)>,
+    pub(crate) switches: BTreeMap<(Kind, Option<Arc<str>>), Switch>,
+    pub(crate) changes: Vec<Change>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,
@@ -74,6 +79,12 @@ impl Tables {
         let now = self.last_change.map_or(clock, |last| clock.max(last + TimeDelta::microseconds(1)));
         self.last_change = Some(now);
         now
+    }
+
+    /// Whether dual writes are off for an account.
+    pub(crate) fn is_off(&self, kind: Kind, account: Option<&Arc<str>>) -> bool {
+        let own = account.and_then(|account| self.switches.get(&(kind, Some(Arc::clone(account)))));
+        own.or_else(|| self.switches.get(&(kind, None))).is_some_and(|switch| switch.mode == Mode::Off)
     }
 
     /// The sequence id of a new event.

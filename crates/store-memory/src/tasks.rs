@@ -65,6 +65,7 @@ impl TaskStore for MemoryStore {
         if !tables.settle_open(registered.intent()) {
             return Err(StoreError::Superseded);
         }
+        tables.owe(registered.owed());
         let (agent, tenant, now) = (agent.id().clone(), new.tenant.clone(), tables.now());
         let tracker = Tracker {
             id: new.tracker_id.clone(),
@@ -124,7 +125,7 @@ impl TaskStore for MemoryStore {
         tables.messages.retain(|_, message| message.task_id != row.task.id);
         tables.states.retain(|_, state| state.task_id != row.task.id);
         tables.forget_thread(&row.task.id);
-        tables.note(Intent::deregister(ResourceRef::of(permit.id()), ending, row.task.created_at));
+        tables.end(Intent::deregister(ResourceRef::of(permit.id()), ending, row.task.created_at));
         Ok(Some(row.task))
     }
 }

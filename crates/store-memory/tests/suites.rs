@@ -34,6 +34,7 @@ fn ledger() -> Ready<Arc<dyn Ledger>> {
 }
 
 conformance::ledger!(ledger);
+conformance::switches!(world);
 conformance::agents!(world);
 conformance::api_keys!(world);
 conformance::tasks!(world);

@@ -4,13 +4,14 @@ use crate::{
     PgStore,
     fault::Fault,
     held::Sql,
-    ledger,
+    ledger::{self, Commit},
     list::{Item, Key, List, Narrowed, Table},
     tasks::creator_of,
 };
 use agents::{AcpType, Agent, AgentId, AgentStore, Deleted, InputType, NewAgent, Order, Query, Status, StoreError};
 use authz::{
-    Ending, Gone, Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, ResourceRef, Scope, Task, Tenant,
+    ConsistencyToken, Ending, Gone, Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, ResourceRef, Scope,
+    Task, Tenant,
     action::{Create, Delete, Read},
 };
 use chrono::{DateTime, Utc};
@@ -109,8 +110,8 @@ impl AgentStore for PgStore {
                 DELETE FROM intents WHERE id = $11 AND stage = 'open' RETURNING id
             ), item AS (
                 INSERT INTO agents (id, tenant, name, description, status, acp_type, acp_url, registration_metadata,
-                    registered_at, agent_input_type, creator_user_id, creator_service_account_id)
-                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10 FROM settled
+                    registered_at, agent_input_type, creator_user_id, creator_service_account_id, zed_token)
+                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10, $12 FROM settled
                 RETURNING *
             )
             SELECT",
@@ -126,11 +127,14 @@ impl AgentStore for PgStore {
             creator_of(new.creator.as_ref(), PrincipalKind::User),
             creator_of(new.creator.as_ref(), PrincipalKind::ServiceAccount),
             registered.intent().as_str(),
+            registered.token().map(ConsistencyToken::as_str),
         );
         let refused = |fault: Fault| {
             if fault.is_name_taken() { StoreError::NameTaken { name: new.name.clone() } } else { fault.into() }
         };
-        let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
+        let mut commit = Commit::begin(&self.pool, &registered).await.map_err(Fault::from)?;
+        let created = created.fetch_optional(commit.connection()).await.map_err(Fault::from).map_err(refused)?;
+        commit.end(created.is_some()).await.map_err(Fault::from)?;
         Ok(created.ok_or(StoreError::Superseded)?.try_into()?)
     }
 
@@ -159,10 +163,10 @@ impl AgentStore for PgStore {
         let gone = |id: String, made_at| Gone { resource: ResourceRef { kind: Kind::ApiKey, id: id.into() }, made_at };
         let keys: Vec<_> = keys.into_iter().map(|key| gone(key.id, key.created_at)).collect();
         let intent = Intent::deregister(resource, ending, Some(doomed.created_at));
-        ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+        ledger::end(&mut *transaction, &intent).await.map_err(Fault::from)?;
         for Gone { resource, made_at } in &keys {
             let intent = Intent::deregister(resource.clone(), &ending.of_part(resource), Some(*made_at));
-            ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+            ledger::end(&mut *transaction, &intent).await.map_err(Fault::from)?;
         }
         transaction.commit().await.map_err(Fault::from)?;
         Ok(Some(Deleted { agent: doomed.try_into()?, keys }))

@@ -4,14 +4,14 @@ use crate::{
     PgStore,
     fault::Fault,
     held::Sql,
-    ledger,
+    ledger::{self, Commit},
     list::{Item, Key, List, Narrowed, Table},
     tasks::creator_of,
 };
 use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey, Query, StoreError};
 use authz::{
-    After, Agent, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered, ResourceRef, Scope,
-    SortKey, Tenant,
+    After, Agent, ConsistencyToken, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered,
+    ResourceRef, Scope, SortKey, Tenant,
     action::{Create, Delete, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -164,8 +164,8 @@ impl ApiKeyStore for PgStore {
                 DELETE FROM intents USING agent WHERE intents.id = $10 AND intents.stage = 'open' RETURNING intents.id
             ), item AS (
                 INSERT INTO api_keys (id, agent_id, name, type, prefix, digest, creator_user_id,
-                    creator_service_account_id)
-                SELECT $3, agent.id, $4, $5, $6, $7, $8, $9 FROM agent, settled
+                    creator_service_account_id, zed_token)
+                SELECT $3, agent.id, $4, $5, $6, $7, $8, $9, $11 FROM agent, settled
                 RETURNING *
             )
             SELECT",
@@ -180,11 +180,14 @@ impl ApiKeyStore for PgStore {
             creator_of(new.creator.as_ref(), PrincipalKind::User),
             creator_of(new.creator.as_ref(), PrincipalKind::ServiceAccount),
             registered.intent().as_str(),
+            registered.token().map(ConsistencyToken::as_str),
         );
         let refused = |fault: Fault| {
             if fault.is_name_taken() { StoreError::NameTaken { name: new.name.clone() } } else { fault.into() }
         };
-        let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
+        let mut commit = Commit::begin(&self.pool, &registered).await.map_err(Fault::from)?;
+        let created = created.fetch_optional(commit.connection()).await.map_err(Fault::from).map_err(refused)?;
+        commit.end(created.is_some()).await.map_err(Fault::from)?;
         match created {
             Some(created) => Ok(created.try_into()?),
             None if ledger::is_open(&self.pool, registered.intent()).await? => Err(StoreError::NoSuchAgent),
@@ -203,7 +206,7 @@ impl ApiKeyStore for PgStore {
             return Ok(None);
         };
         let intent = Intent::deregister(ResourceRef::of(permit.id()), ending, Some(deleted.created_at));
-        ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+        ledger::end(&mut *transaction, &intent).await.map_err(Fault::from)?;
         transaction.commit().await.map_err(Fault::from)?;
         Ok(Some(deleted.try_into()?))
     }

@@ -20,9 +20,11 @@ mod ledger;
 mod list;
 mod messages;
 mod migrations;
+mod openings;
 mod reads;
 mod scan;
 mod states;
+mod switches;
 mod tasks;
 mod trackers;
 
@@ -43,6 +45,7 @@ pub struct PgStore {
     pool: PgPool,
     reads: Arc<reads::TaskReads>,
     bearers: Arc<bearers::Bearers>,
+    openings: Arc<openings::Openings>,
 }
 
 /// The database did not answer.
@@ -55,7 +58,8 @@ impl PgStore {
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         let reads = Arc::new(reads::TaskReads::new(pool.clone()));
-        Self { reads, bearers: Arc::new(bearers::Bearers::new(pool.clone())), pool }
+        let bearers = Arc::new(bearers::Bearers::new(pool.clone()));
+        Self { reads, bearers, openings: Arc::new(openings::openings(pool.clone())), pool }
     }
 
     /// Whether the database answers: one round trip.

@@ -4,11 +4,12 @@ use crate::{
     PgStore,
     fault::Fault,
     held::Sql,
-    ledger,
+    ledger::{self, Commit},
     list::{Item, Key, List, Narrowed, Table},
 };
 use authz::{
-    Agent, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered, ResourceRef, Scope, Tenant,
+    Agent, ConsistencyToken, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered,
+    ResourceRef, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -98,8 +99,8 @@ impl TaskStore for PgStore {
                 DELETE FROM intents USING agent WHERE intents.id = $11 AND intents.stage = 'open' RETURNING intents.id
             ), item AS (
                 INSERT INTO tasks (id, name, status, status_reason, params, task_metadata, tenant, creator_user_id,
-                    creator_service_account_id)
-                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9 FROM agent, settled
+                    creator_service_account_id, zed_token)
+                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9, $12 FROM agent, settled
                 RETURNING *
             ), linked AS (
                 INSERT INTO task_agents (task_id, agent_id) SELECT item.id, agent.id FROM item, agent
@@ -119,12 +120,15 @@ impl TaskStore for PgStore {
             creator_of(new.creator.as_ref(), PrincipalKind::ServiceAccount),
             new.tracker_id,
             registered.intent().as_str(),
+            registered.token().map(ConsistencyToken::as_str),
         );
         let refused = |fault: Fault| {
             let name = new.name.clone().filter(|_| fault.is_name_taken());
             name.map_or_else(|| fault.into(), |name| StoreError::NameTaken { name })
         };
-        let created = created.fetch_optional(&self.pool).await.map_err(Fault::from).map_err(refused)?;
+        let mut commit = Commit::begin(&self.pool, &registered).await.map_err(Fault::from)?;
+        let created = created.fetch_optional(commit.connection()).await.map_err(Fault::from).map_err(refused)?;
+        commit.end(created.is_some()).await.map_err(Fault::from)?;
         match created {
             Some(created) => Ok(created.try_into()?),
             None if ledger::is_open(&self.pool, registered.intent()).await? => Err(StoreError::NoSuchAgent),
@@ -209,7 +213,7 @@ impl TaskStore for PgStore {
         );
         remove.execute(&mut *transaction).await.map_err(Fault::from)?;
         let intent = Intent::deregister(ResourceRef::of(permit.id()), ending, doomed.created_at);
-        ledger::open(&mut *transaction, &intent).await.map_err(Fault::from)?;
+        ledger::end(&mut *transaction, &intent).await.map_err(Fault::from)?;
         transaction.commit().await.map_err(Fault::from)?;
         Ok(Some(doomed))
     }

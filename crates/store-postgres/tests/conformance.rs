@@ -21,13 +21,20 @@ async fn world() -> World {
 
 /// Rows beside intents and tallies that nobody else writes.
 async fn scanned() -> Scanned {
-    let pool = apart("scan", &["intents", "orphan_tallies"]).await;
+    let pool = apart("scan", &["intents", "owed_registrations", "orphan_tallies"]).await;
     Scanned { world: world::world_on(pool.clone()), rows: Arc::new(PgStore::new(pool)) }
 }
 
-/// A ledger that nobody else writes in: a table of its own, in a schema of its own.
+/// A ledger that nobody else writes in.
 async fn ledger() -> Arc<dyn Ledger> {
-    Arc::new(PgStore::new(apart("ledger", &["intents"]).await))
+    Arc::new(PgStore::new(apart("ledger", LEDGER).await))
+}
+
+/// What stands in a schema of its own: the ledger and the switches. Rows are shared.
+const LEDGER: &[&str] = &["intents", "owed_registrations", "dual_write_switches", "dual_write_switch_changes"];
+
+async fn world_apart() -> World {
+    world::world_on(apart("world", LEDGER).await)
 }
 
 /// A pool on the shared database, where these tables are a case's own: in a schema of its own.
@@ -42,6 +49,7 @@ async fn apart(what: &str, tables: &[&str]) -> PgPool {
 }
 
 conformance::ledger!(ledger);
+conformance::switches!(world_apart);
 conformance::agents!(world);
 conformance::api_keys!(world);
 conformance::tasks!(world);

@@ -7,7 +7,7 @@ mod server;
 mod world;
 
 use authz::{
-    Agent, ApiKey, Ending, IntentId, Registered, ResourceRef, Task,
+    Agent, ApiKey, ConsistencyToken, Ending, IntentId, Registered, ResourceRef, Task,
     action::{Delete, Execute},
 };
 use chrono::{TimeDelta, Utc};
@@ -110,6 +110,7 @@ async fn w7_removing_a_row_opens_the_intent_of_its_ending() {
             opened_at: now,
             due_at: now + TimeDelta::hours(1),
             settled_before: now - patience,
+            account: None,
         }
     };
     // A thing made a short while ago may still be registered late; one made long ago may not.
@@ -167,4 +168,20 @@ async fn w12_ending_a_key_opens_the_intent_of_its_ending() {
     let second = world.dual_write.ending();
     assert!(world.api_keys.delete(&delete, &second).await.unwrap().is_none());
     assert_eq!(intent(&pool, &second.intent).await, None);
+}
+
+#[tokio::test]
+async fn w12_a_row_keeps_what_the_engine_said_of_how_fresh_it_was() {
+    let pool = migrated().await;
+    let world = world_on(pool.clone());
+    let cast = world.cast().await;
+    let execute = may::<Agent, Execute>(&cast.owner, &cast.agent).await;
+    for token in [None, Some("GhUKEzE2NjU")] {
+        let new = cast.new_task();
+        let proof = registered(&cast, &new).await.at(token.map(ConsistencyToken::new));
+        let task = world.tasks.create(&execute, new, proof).await.unwrap();
+        let kept = sqlx::query_scalar("SELECT zed_token FROM tasks WHERE id = $1").bind(task.id.as_str());
+        let kept: Option<String> = kept.fetch_one(&pool).await.unwrap();
+        assert_eq!(kept.as_deref(), token);
+    }
 }

@@ -9,9 +9,9 @@ mod scratch;
 mod server;
 
 use authz::{
-    Action, After, Authorizer, Beside, Check, Decision, DenialPolicy, Direction, EngineError, Extent, Gate, Holder, Id,
-    Kind, Principal, Registration, Relation, Relationship, ResourceRef, Scope, SortKey, Start, Task, Window,
-    action::Read,
+    Action, After, Authorizer, Beside, Check, ConsistencyToken, Decision, DenialPolicy, Direction, EngineError, Extent,
+    Gate, Holder, Id, Kind, Principal, Registration, Relation, Relationship, ResourceRef, Scope, SortKey, Start, Task,
+    Window, action::Read,
 };
 use scratch::Scratch;
 use sqlx::{Executor, PgPool};
@@ -32,8 +32,8 @@ impl Authorizer for Answering {
         Ok(self.0.clone())
     }
 
-    async fn register(&self, _: &Registration) -> Result<(), EngineError> {
-        Ok(())
+    async fn register(&self, _: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
 
     async fn deregister(&self, _: &ResourceRef) -> Result<(), EngineError> {

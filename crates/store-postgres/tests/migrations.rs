@@ -216,7 +216,7 @@ async fn rows_of_agentex_can_be_changed() {
 /// An ending of an old row.
 fn ending(intent: &str) -> Ending {
     let now = Utc::now();
-    Ending { intent: IntentId::new(intent), opened_at: now, due_at: now, settled_before: now }
+    Ending { intent: IntentId::new(intent), opened_at: now, due_at: now, settled_before: now, account: None }
 }
 
 #[tokio::test]

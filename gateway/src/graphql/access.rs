@@ -37,6 +37,11 @@ impl Session {
         Self { gate: app.gate(context), operator: context.operator(), app }
     }
 
+    /// The right to operate the deployment, if the caller has it.
+    pub const fn operator(&self) -> Option<&Operator> {
+        self.operator.as_ref()
+    }
+
     /// The request a field is resolved for.
     pub fn of<'a>(ctx: &Context<'a>) -> &'a Arc<Self> {
         ctx.data_unchecked()
@@ -80,7 +85,7 @@ impl Session {
 
     /// Ends an agent; see [`lifecycle::delete_agent`].
     pub async fn delete_agent(&self, permit: Permit<authz::Agent, Delete>) -> Result<agents::Agent, Failure> {
-        lifecycle::delete_agent(&self.app, permit).await
+        lifecycle::delete_agent(&self.app, &self.gate, permit).await
     }
 
     /// Makes an API key; see [`lifecycle::create_api_key`].
@@ -94,12 +99,12 @@ impl Session {
 
     /// Ends an API key; see [`lifecycle::delete_api_key`].
     pub async fn delete_api_key(&self, permit: Permit<authz::ApiKey, Delete>) -> Result<ApiKey, Failure> {
-        lifecycle::delete_api_key(&self.app, permit).await
+        lifecycle::delete_api_key(&self.app, &self.gate, permit).await
     }
 
     /// Removes a task; see [`lifecycle::delete_task`].
     pub async fn delete_task(&self, permit: Permit<authz::Task, Delete>) -> Result<tasks::Task, Failure> {
-        lifecycle::delete_task(&self.app, permit).await
+        lifecycle::delete_task(&self.app, &self.gate, permit).await
     }
 
     /// Gives `principal` a role on the permitted task.

@@ -1,7 +1,7 @@
 //! The one place where errors of this edge get their codes.
 
 use crate::Failure;
-use async_graphql::{ErrorExtensionValues, ServerError};
+use async_graphql::{ErrorExtensionValues, ServerError, Value};
 use std::sync::Arc;
 
 /// A request that is not GraphQL over HTTP.
@@ -17,6 +17,9 @@ pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 /// A query that is not for this schema, or beyond its limits.
 pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
+/// When to try again, in seconds, among an error's extensions.
+const RETRY_AFTER: &str = "retryAfter";
+
 /// An error with a code.
 pub fn coded(code: &str, mut error: ServerError) -> ServerError {
     error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
@@ -31,20 +34,31 @@ pub fn said(code: &str, message: &(impl ToString + ?Sized)) -> ServerError {
 /// A failure of the request as a whole.
 pub fn failed(failure: &Failure) -> ServerError {
     failure.log();
-    said(failure.code().as_str(), failure)
+    timed(said(failure.code().as_str(), failure), failure)
+}
+
+/// How long to wait before trying again, in seconds, as an error says it.
+pub fn retry_after(error: &ServerError) -> Option<u64> {
+    let Value::Number(seconds) = error.extensions.as_ref()?.get(RETRY_AFTER)? else { return None };
+    seconds.as_u64()
 }
 
 /// Gives every error of an answer its code, and logs what is ours. Resolvers fail with a [`Failure`],
 /// which the library carries as the error's source.
 pub fn settle(errors: Vec<ServerError>) -> Vec<ServerError> {
     log(&errors);
-    errors.into_iter().map(|error| coded(code(&error), timed(error))).collect()
+    let settled = errors.into_iter().map(|error| {
+        let (code, failure) = (code(&error), error.source::<Failure>().cloned());
+        let error = coded(code, error);
+        if let Some(failure) = failure { timed(error, &failure) } else { error }
+    });
+    settled.collect()
 }
 
-/// Says when trying again may help, as the header of that name does elsewhere.
-fn timed(mut error: ServerError) -> ServerError {
-    if let Some(seconds) = error.source::<Failure>().and_then(Failure::retry_after) {
-        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("retryAfter", seconds);
+/// Says when trying again may help, as the header of that name does.
+fn timed(mut error: ServerError, failure: &Failure) -> ServerError {
+    if let Some(seconds) = failure.retry_after() {
+        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(RETRY_AFTER, seconds);
     }
     error
 }

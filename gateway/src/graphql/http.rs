@@ -138,6 +138,16 @@ enum Answers {
     Many(Vec<Answer>),
 }
 
+impl Answers {
+    fn errors(&self) -> impl Iterator<Item = &ServerError> {
+        let answers = match self {
+            Self::One(answer) => std::slice::from_ref(answer),
+            Self::Many(answers) => answers,
+        };
+        answers.iter().flat_map(|answer| &answer.errors)
+    }
+}
+
 /// Why a request is refused before any of it is executed: a status, an error, and headers.
 struct Refused(StatusCode, Box<ServerError>);
 
@@ -156,7 +166,6 @@ impl Refused {
         let (name, value) = match status {
             StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer"),
             StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, "GET, POST"),
-            StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "1"),
             _ => return response,
         };
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -173,7 +182,11 @@ impl From<Failure> for Refused {
 fn answer(media: Media, status: StatusCode, answers: &Answers) -> Response {
     // A response holds names, texts, numbers and lists: there is nothing in it that JSON cannot.
     let body = serde_json::to_vec(answers).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, media.header())], body).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, media.header())], body).into_response();
+    if let Some(seconds) = answers.errors().filter_map(errors::retry_after).max() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn respond(headers: &HeaderMap, outcome: Result<Answers, Refused>) -> Response {

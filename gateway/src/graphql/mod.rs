@@ -22,10 +22,13 @@ mod page;
 mod requires;
 mod shared;
 mod stored;
+mod switches;
 mod task;
 mod thread;
 mod tracker;
 mod viewer;
+
+pub use switches::order;
 
 use crate::{App, Limits};
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
@@ -42,6 +45,7 @@ struct Query(
     api_key::ApiKeyQuery,
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
+    switches::SwitchQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -54,6 +58,7 @@ struct Mutation(
     agent::AgentMutation,
     api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
+    switches::SwitchMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -100,7 +100,13 @@ const TABLE: &[Row] = &[
 
 /// Fields about the deployment, which no relationship opens: those whom the configuration names as operators
 /// are answered.
-const OPERATED: &[(&str, &str)] = &[("Query", "dualWrite"), ("Mutation", "reconcileDualWrite")];
+const OPERATED: &[(&str, &str)] = &[
+    ("Query", "dualWrite"),
+    ("Query", "dualWriteSwitches"),
+    ("Query", "dualWriteSwitchChanges"),
+    ("Mutation", "reconcileDualWrite"),
+    ("Mutation", "switchDualWrite"),
+];
 
 /// Types whose fields are named like actions, and say whether the viewer may do them.
 const ANSWERS: &[(&str, Kind)] =

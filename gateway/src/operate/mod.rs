@@ -4,6 +4,7 @@
 mod progress;
 mod report;
 mod scan;
+mod switches;
 
 use crate::{config::Config, storage::Storage, sweeper};
 use anyhow::Context as _;
@@ -13,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use dual_write::{COMPARED, Extract};
 use report::Report;
 use std::{process::ExitCode, sync::Arc};
+use switches::Turn;
 
 /// The arguments of `taskgate dual-write`.
 #[derive(Args)]
@@ -43,6 +45,10 @@ enum Command {
         /// A task's id, or `KIND:ID`
         thing: String,
     },
+    /// Turn the switch of a kind of resource, for every gateway
+    Switch(Turn),
+    /// List the switches that were turned, and who turned them
+    Switches,
 }
 
 #[derive(Args)]
@@ -113,19 +119,22 @@ impl From<Outcome> for ExitCode {
 pub async fn run(config: Config, arguments: DualWrite) -> anyhow::Result<ExitCode> {
     let storage = Storage::attach(&config).await?;
     let report = Report::new(arguments.json);
-    let outcome = execute(&config, &storage, &arguments.command, report).await;
+    let outcome = execute(&config, &storage, arguments, report).await;
     storage.close().await;
     Ok(outcome?.into())
 }
 
-async fn execute(config: &Config, storage: &Storage, command: &Command, report: Report) -> anyhow::Result<Outcome> {
+async fn execute(config: &Config, storage: &Storage, arguments: DualWrite, report: Report) -> anyhow::Result<Outcome> {
     let mut inspector = sweeper::inspector(&config.dual_write, storage);
-    if let Command::Orphans(part) | Command::Reconcile { part, .. } = command
+    crate::switches::read(&*storage.switches, &inspector.dual_write.switches).await?;
+    if let Command::Orphans(part) | Command::Reconcile { part, .. } = &arguments.command
         && let Some(seconds) = part.grace
     {
         Arc::make_mut(&mut inspector).grace = TimeDelta::seconds(seconds.into());
     }
-    match command {
+    match arguments.command {
+        Command::Switch(turn) => turn.run(&*storage.switches, arguments.json).await.map(|()| Outcome::Well),
+        Command::Switches => switches::list(&*storage.switches, arguments.json).await.map(|()| Outcome::Well),
         Command::Status => {
             let backlog = inspector.dual_write.ledger.backlog().await?;
             let (intents, tallies) = (inspector.rows.oldest_intents(10).await?, inspector.rows.tallies().await?);

@@ -62,14 +62,16 @@ impl Report {
 
     /// What the sweep before a repair has done.
     pub(super) fn swept(self, swept: &Swept) -> io::Result<()> {
-        let Swept { settled, undone, left } = swept;
+        let Swept { settled, undone, registered, left } = swept;
         if self.json {
-            return line(&json!({ "swept": { "settled": settled, "undone": undone, "left": left } }));
+            let swept = json!({ "settled": settled, "undone": undone, "registered": registered, "left": left });
+            return line(&json!({ "swept": swept }));
         }
         if *swept == Swept::default() {
             return Ok(());
         }
-        writeln!(io::stdout(), "overdue intents: {settled} settled, {undone} undone for now, {left} left")
+        let owed = if *registered > 0 { format!(", {registered} owed registrations made") } else { String::new() };
+        writeln!(io::stdout(), "overdue intents: {settled} settled, {undone} undone for now, {left} left{owed}")
     }
 
     /// The head of a list of orphans.

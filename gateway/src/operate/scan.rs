@@ -131,11 +131,12 @@ async fn expected(inspector: &Inspector, extract: &Extract) -> u64 {
 pub(super) async fn sweep(inspector: &Inspector) -> anyhow::Result<Swept> {
     let (reconciler, mut all) = (reconciler(&inspector.dual_write), Swept::default());
     loop {
-        let Swept { settled, undone, left } = reconciler.sweep().await?;
+        let Swept { settled, undone, registered, left } = reconciler.sweep().await?;
         all.settled += settled;
         all.undone += undone;
+        all.registered += registered;
         all.left += left;
-        if settled + undone == 0 {
+        if settled + undone + registered == 0 {
             return Ok(all);
         }
     }

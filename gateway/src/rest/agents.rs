@@ -114,7 +114,7 @@ async fn delete_by_name(
 
 async fn delete(app: &App, gate: &Gate, target: &Target<authz::Agent>) -> Result<Json<DeleteResponse>, Failure> {
     let permit = gate.permit::<_, Delete>(target).await?;
-    let agent = lifecycle::delete_agent(app, permit).await?;
+    let agent = lifecycle::delete_agent(app, gate, permit).await?;
     // As agentex says it: by what was typed.
     let message = format!("Agent '{}' deleted successfully", target.requested().text);
     Ok(Json(DeleteResponse { id: agent.id.as_str().to_owned(), message }))

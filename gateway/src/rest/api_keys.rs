@@ -223,5 +223,5 @@ async fn delete_by_name(
 
 async fn delete(app: &App, gate: &Gate, target: &Target<authz::ApiKey>) -> Result<(), Failure> {
     let permit = gate.permit::<_, Delete>(target).await?;
-    lifecycle::delete_api_key(app, permit).await.map(drop)
+    lifecycle::delete_api_key(app, gate, permit).await.map(drop)
 }

@@ -219,7 +219,7 @@ async fn delete_by_name(
 
 async fn delete(app: &App, gate: &Gate, target: &Target<authz::Task>) -> Result<Json<DeleteResponse>, Failure> {
     let permit = gate.permit::<_, Delete>(target).await?;
-    let task = lifecycle::delete_task(app, permit).await?;
+    let task = lifecycle::delete_task(app, gate, permit).await?;
     let id = task.id.as_str().to_owned();
     Ok(Json(DeleteResponse { message: format!("Task {id} deleted successfully"), id }))
 }

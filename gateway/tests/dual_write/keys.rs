@@ -23,12 +23,12 @@ async fn create(world: &World, name: &str) -> Result<ApiKey, Failure> {
 
 async fn delete(world: &World, key: &ApiKey) -> Result<ApiKey, Failure> {
     let permit = world.gate.permit::<_, Delete>(&Target::known(key.id.clone())).await?;
-    lifecycle::delete_api_key(&world.app, permit).await
+    lifecycle::delete_api_key(&world.app, &world.gate, permit).await
 }
 
 async fn delete_agent(world: &World) -> Result<agents::Agent, Failure> {
     let permit = world.gate.permit::<_, Delete>(&Target::known(world.agent.clone())).await?;
-    lifecycle::delete_agent(&world.app, permit).await
+    lifecycle::delete_agent(&world.app, &world.gate, permit).await
 }
 
 /// The ids of the keys that have a row and that the owner may see.

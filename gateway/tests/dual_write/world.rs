@@ -3,8 +3,8 @@
 use agents::{AcpType, NewAgent};
 use api_keys::Sealer;
 use authz::{
-    Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind, Principal,
-    Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
+    Action, Authorizer, Check, ConsistencyToken, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind,
+    Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
 };
 use authz_graph::MemoryGraph;
 use chrono::TimeDelta;
@@ -114,14 +114,14 @@ impl Authorizer for Troubled {
     async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
         self.graph.lookup(principal, kind, action).await
     }
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         let (graph, known, registration) = (self.graph.clone(), self.known.clone(), registration.clone());
         let trouble = *self.register.lock().unwrap();
         let apply = async move {
             known.lock().unwrap().insert(registration.resource.clone());
-            graph.register(&registration).await
+            graph.register(&registration).await.map(drop)
         };
-        self.write(trouble, apply).await
+        self.write(trouble, apply).await.map(|()| None)
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
         let (graph, known, resource) = (self.graph.clone(), self.known.clone(), resource.clone());
@@ -153,7 +153,12 @@ pub struct World {
 }
 
 impl World {
+    /// With so little patience that what is begun is overdue by the time [`World::reconcile`] comes.
     pub async fn new() -> Self {
+        Self::with_patience(LONG_AFTER).await
+    }
+
+    pub async fn with_patience(patience: Duration) -> Self {
         let engine = Arc::new(Troubled {
             graph: Arc::default(),
             known: Arc::default(),
@@ -163,9 +168,8 @@ impl World {
             writes: AtomicUsize::default(),
         });
         let store = Arc::new(MemoryStore::new());
-        // Whatever is begun is overdue at once: the tests say when the reconciler comes.
         let dual_write = Arc::new(DualWrite {
-            patience: TimeDelta::zero(),
+            patience: TimeDelta::from_std(patience).unwrap(),
             retry: RetryPolicy { cap: Duration::from_millis(150), attempt_timeout: ATTEMPT, ..RetryPolicy::default() },
             circuit: Circuit::new(PATIENCE_WITH_THE_ENGINE, COOLDOWN),
             ..DualWrite::new(engine.clone(), store.clone())
@@ -174,6 +178,7 @@ impl World {
             engine: engine.clone(),
             inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
             dual_write,
+            switches: Operated::new(store.clone()),
             resolver: Arc::new(TokenTable::default()),
             stores: Stores {
                 agents: store.clone(),
@@ -218,7 +223,7 @@ impl World {
 
     pub async fn delete(&self, task: &Id<Task>) -> Result<tasks::Task, Failure> {
         let permit = self.gate.permit(&Target::known(task.clone())).await?;
-        lifecycle::delete_task(&self.app, permit).await
+        lifecycle::delete_task(&self.app, &self.gate, permit).await
     }
 
     /// The ids of the tasks that have a row.
@@ -266,6 +271,8 @@ impl World {
                 return;
             }
             self.sweep().await;
+            // What goes on after its caller has hung up may have been put off a little later than that.
+            tokio::time::sleep(LONG_AFTER / 50).await;
         }
         panic!("{} intents are never settled", self.backlog().await);
     }

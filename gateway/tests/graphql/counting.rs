@@ -4,14 +4,15 @@ use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent};
 use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey};
 use async_trait::async_trait;
 use authz::{
-    Action, After, Authorizer, Check, Decision, Ending, EngineError, Extent, Guarded, Holder, Id, IntentId, Kind, Page,
-    Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope, Task as TaskKind, Tenant,
+    Action, After, Authorizer, Check, ConsistencyToken, Decision, Ending, EngineError, Extent, Guarded, Holder, Id,
+    IntentId, Kind, Page, Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope,
+    Task as TaskKind, Tenant,
     action::{Create, Delete, Execute, Read, Update},
 };
 use checkpoints::{Checkpoint, CheckpointStore, Contents, Key, NewCheckpoint, NewWrites};
 use chrono::{DateTime, TimeDelta, Utc};
 use conversations::{Event, EventQuery, EventStore, NewEvent};
-use dual_write::{Backlog, Intent, Ledger, LedgerError, Stage};
+use dual_write::{Backlog, Intent, Ledger, LedgerError, Owed, Stage};
 use std::sync::{Arc, Mutex};
 use tasks::{NewTask, Patch, Task, TaskId, TaskStore, Transition};
 use trackers::{Commit, Tracker, TrackerStore};
@@ -60,7 +61,7 @@ impl Authorizer for Counted<dyn Authorizer> {
         self.calls.note("engine.lookup");
         self.port.lookup(principal, kind, action).await
     }
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.register");
         self.port.register(registration).await
     }
@@ -244,6 +245,14 @@ impl Ledger for Counted<dyn Ledger> {
     async fn claim(&self, limit: u32, lease: TimeDelta) -> Result<Vec<Intent>, LedgerError> {
         self.calls.note("ledger.claim");
         self.port.claim(limit, lease).await
+    }
+    async fn claim_owed(&self, limit: u32, lease: TimeDelta) -> Result<Vec<Owed>, LedgerError> {
+        self.calls.note("ledger.claim_owed");
+        self.port.claim_owed(limit, lease).await
+    }
+    async fn settle_owed(&self, resource: &ResourceRef) -> Result<bool, LedgerError> {
+        self.calls.note("ledger.settle_owed");
+        self.port.settle_owed(resource).await
     }
     async fn backlog(&self) -> Result<Backlog, LedgerError> {
         self.calls.note("ledger.backlog");

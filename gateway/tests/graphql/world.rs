@@ -145,6 +145,7 @@ impl World {
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
             dual_write,
+            switches: Operated::new(Arc::clone(&store) as _),
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

@@ -2,8 +2,8 @@
 
 use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind, Principal,
-    Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    Action, Authorizer, Check, ConsistencyToken, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind,
+    Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
 use axum::{
@@ -117,10 +117,11 @@ impl World {
             engine: engine.clone(),
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
-                store,
+                store.clone(),
                 Arc::new(engine.graph.clone()),
             ))),
             dual_write,
+            switches: Operated::new(store),
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),
@@ -285,7 +286,7 @@ impl Authorizer for Watched {
         self.graph.lookup(principal, kind, action).await
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.register(registration).await
     }
 

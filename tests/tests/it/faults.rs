@@ -1,73 +1,19 @@
 //! The database away: nobody is let in, nothing is told, and it all comes back by itself.
 
-use blackbox::{As, Settings, Storage, Things, World, documents, port_of, world};
+use blackbox::{As, Database, Settings, Storage, Things, World, documents, port_of, wire::Wire, world};
 use serde_json::{Value, json};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::sleep,
-};
+use std::time::Duration;
+use tokio::time::sleep;
 
-/// A road to the database that can be closed.
-struct Road {
-    port: u16,
-    open: Arc<AtomicBool>,
-    closed: watch::Sender<u32>,
-}
-
-impl Road {
-    async fn to(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let open = Arc::new(AtomicBool::new(true));
-        let (closed, closing) = watch::channel(0);
-        let road = Self { port: listener.local_addr().unwrap().port(), open: Arc::clone(&open), closed };
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                if !open.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let mut closing = closing.clone();
-                closing.mark_unchanged();
-                tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = closing.changed() => {}
-                    }
-                });
-            }
-        });
-        road
-    }
-
-    fn close(&self) {
-        self.open.store(false, Ordering::SeqCst);
-        self.closed.send_modify(|times| *times += 1);
-    }
-
-    fn open(&self) {
-        self.open.store(true, Ordering::SeqCst);
-    }
-}
-
-/// A server whose database lies behind a road.
-async fn behind_a_road() -> (World, Road) {
-    let database = blackbox::Database::create().await;
-    let road = Road::to(port_of(&database.url)).await;
-    let name = database.url.rsplit('/').next().unwrap().to_owned();
+/// A server whose database lies behind a wire that can break.
+async fn behind_a_wire() -> (World, Wire) {
+    let database = Database::create().await;
+    let wire = Wire::to(port_of(&database.url)).await;
     let settings = Settings::default()
         .with("TASKGATE_STORAGE", "url")
-        .with("DATABASE_URL", format!("postgres://postgres@127.0.0.1:{}/{name}", road.port))
+        .with("DATABASE_URL", wire.url(&database))
         .with("TASKGATE_DATABASE__ACQUIRE_TIMEOUT_MS", "500");
-    (World::on(settings.run(Some(database)).await), road)
+    (World::on(settings.run(Some(database)).await), wire)
 }
 
 /// What no caller is to read: what the answer would give away of what lies behind the gateway.
@@ -107,11 +53,11 @@ async fn is_unavailable(caller: &As, things: &Things) {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself() {
-    let (world, road) = behind_a_road().await;
+    let (world, wire) = behind_a_wire().await;
     let things = world.things().await;
     let before = world.all_of(&things.task).await;
     for round in 0..2 {
-        road.close();
+        wire.close();
         // Those who may and those who may not are answered alike: nobody can say which they are.
         is_unavailable(&world.owner, &things).await;
         is_unavailable(&world.server.stranger(), &things).await;
@@ -119,7 +65,7 @@ async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself()
         assert_eq!(world.server.anonymous().get("/readyz").await.status, 503);
         assert_eq!(world.server.anonymous().get("/healthz").await.status, 200, "it lives all the same");
         assert_eq!(world.server.anonymous().get("/tasks").await.status, 401, "nobody stays nobody");
-        road.open();
+        wire.open();
         let mut tries = 0;
         while world.owner.get(&format!("/tasks/{}", things.task)).await.status != 200 {
             tries += 1;
@@ -133,13 +79,13 @@ async fn a_database_that_is_away_is_503_on_both_edges_and_comes_back_by_itself()
 
 #[tokio::test]
 async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
-    let (world, road) = behind_a_road().await;
+    let (world, wire) = behind_a_wire().await;
     let key = world.holder(&world.api_key(&world.agent, "runtime").await);
     let unknown = As::new("unknown", &world.server.demo.url(), Some(world::nobody()), None);
     let viewer = "{ viewer { principal } }";
     assert_eq!((key.get("/agents").await.status, unknown.get("/agents").await.status), (200, 401));
     for _ in 0..2 {
-        road.close();
+        wire.close();
         // Nobody can say whose a credential is that is not in the configuration.
         for caller in [&key, &unknown] {
             let answer = caller.get("/agents").await;
@@ -155,7 +101,7 @@ async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
             world.owner.gql(viewer, Value::Null).await.data()["viewer"]["principal"],
             json!(world.owner.principal)
         );
-        road.open();
+        wire.open();
         let mut tries = 0;
         while key.get("/agents").await.status != 200 {
             tries += 1;
@@ -168,12 +114,12 @@ async fn w12_a_key_that_cannot_be_looked_up_is_503_and_never_401() {
 
 #[tokio::test]
 async fn connections_that_break_while_they_lie_idle_are_not_the_callers_matter() {
-    let (world, road) = behind_a_road().await;
+    let (world, wire) = behind_a_wire().await;
     let task = world.task().await;
     sleep(Duration::from_millis(1200)).await;
-    road.close();
+    wire.close();
     sleep(Duration::from_millis(50)).await;
-    road.open();
+    wire.open();
     assert_eq!(world.owner.get(&format!("/tasks/{task}")).await.status, 200);
 }
 

@@ -65,6 +65,19 @@ pub const FIELDS: &[Operation] = &[
     field("Mutation.reconcileDualWrite", Needs::Operator("repair"), |_| {
         gql("mutation { reconcileDualWrite(dryRun: true) { complete } }", json!({}))
     }),
+    field("Query.dualWriteSwitches", Needs::Operator("read"), |_| {
+        gql("{ dualWriteSwitches { resource account mode } }", json!({}))
+    }),
+    field("Query.dualWriteSwitchChanges", Needs::Operator("read"), |_| {
+        gql("{ dualWriteSwitchChanges(first: 5) { from switch { resource } } }", json!({}))
+    }),
+    field("Mutation.switchDualWrite", Needs::Operator("repair"), |_| {
+        let input = json!({ "resource": "agent", "account": world::nobody(), "mode": "ON", "reason": "a sweep" });
+        gql(
+            "mutation($input: SwitchDualWriteInput!) { switchDualWrite(input: $input) { from } }",
+            json!({ "input": input }),
+        )
+    }),
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
         gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))

@@ -1,84 +1,93 @@
-//! The gateway is killed at random moments while tasks are made and ended: afterwards each row has its
-//! relationships, nothing else has any, and no acknowledged task is lost.
+//! Gateways that die, engines that do not answer, callers who hang up: afterwards each row has its
+//! relationships, nothing else has any, and what was acknowledged stands. A few dozen of each here;
+//! `tests/bench/run faults` does thousands.
 
-use blackbox::{As, Settings, Storage, documents};
-use serde_json::json;
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use blackbox::faults::{self, Op, Scene, Tally};
 
-/// How often the gateway is killed.
-const KILLS: u64 = 20;
-/// How many callers make and end tasks at once.
-const CALLERS: usize = 4;
+/// The statements that making a task, and ending one, must not get by without being struck.
+const CREATE: [&str; 4] = ["checked", "intent opened", "registered", "row, intent settled"];
+const DELETE: [&str; 6] = ["row locked", "row removed", "intent opened", "committed", "deregistered", "intent put off"];
 
-/// Rows without relationships, and relationships without a row.
-const ORPHANS: &str = "SELECT
-    (SELECT count(*) FROM tasks WHERE NOT EXISTS (SELECT FROM relationships
-        WHERE resource_kind = 'task' AND resource_id = tasks.id AND relation = 'owner'))
-  + (SELECT count(*) FROM relationships WHERE resource_kind = 'task'
-        AND NOT EXISTS (SELECT FROM tasks WHERE id = resource_id))";
+fn struck(tally: &Tally, op: Op, expected: &[&str]) {
+    let steps = tally.steps(op);
+    assert!(expected.iter().all(|step| steps.contains(step)), "{steps:?}");
+}
 
-/// Makes tasks, and ends every other, until the gateway is gone. Those known to be made and not
-/// asked to be ended are written down.
-async fn make_and_end(owner: As, agent: String, acknowledged: Arc<Mutex<Vec<String>>>) {
-    for turn in 0_u32.. {
-        let input = json!({ "input": { "agentId": agent } });
-        let Ok(made) = tokio::spawn({
-            let owner = owner.clone();
-            async move { owner.gql(documents::CREATE_TASK, input).await.data()["createTask"]["id"].clone() }
-        })
-        .await
-        else {
-            return;
-        };
-        let id = made.as_str().unwrap().to_owned();
-        if turn % 2 == 0 {
-            acknowledged.lock().unwrap().push(id);
-            continue;
-        }
-        let owner = owner.clone();
-        if tokio::spawn(async move { owner.delete(&format!("/tasks/{id}")).await.expect(200) }).await.is_err() {
-            return;
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_a_gateway_killed_at_any_step_leaves_nothing_half_done() {
+    let mut scene = Scene::new(1).await;
+    let round = 3 * (scene.rehearse(Op::Create).await.len() + scene.rehearse(Op::Delete).await.len());
+    let tally = faults::kill_at_every_step(&mut scene, u32::try_from(round).unwrap()).await;
+    print!("{tally}");
+    struck(&tally, Op::Create, &CREATE);
+    struck(&tally, Op::Delete, &DELETE);
+    assert!(tally.half_done > 0, "no kill came between two steps");
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_a_gateway_killed_under_load_leaves_nothing_half_done() {
+    let mut scene = Scene::new(1).await;
+    let tally = faults::kill_under_load(&mut scene, 20).await;
+    print!("{tally}");
+    assert!(!scene.book.lock().unwrap().made.is_empty() && tally.half_done > 0, "no kill came between two steps");
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_a_gateway_that_stood_still_makes_nothing_that_others_have_undone() {
+    let scene = Scene::new(1).await;
+    let tally = faults::pause_at_every_step(&scene).await;
+    print!("{tally}");
+    struck(&tally, Op::Create, &CREATE);
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_intents_of_a_newer_version_are_left_alone_and_told_of() {
+    let scene = Scene::new(1).await;
+    let newer =
+        "INSERT INTO intents (id, op, resource_kind, resource_id, stage, twice, opened_at, due_at, schema_version)
+        VALUES ('newer', 'register', 'task', 'of tomorrow', 'open', true, now(), now() - interval '1 hour', 99)";
+    scene.database.run(newer).await;
+    let known = newer.replace("newer", "known").replace("99", "1").replace("tomorrow", "today");
+    scene.database.run(&known).await;
+    let left = "SELECT count(*) FROM intents WHERE schema_version = 1";
+    while scene.database.number(left).await > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let untouched = "SELECT count(*) FROM intents WHERE id = 'newer' AND stage = 'open' AND attempts = 0";
+    assert_eq!(scene.database.number(untouched).await, 1);
+    // Told once when a gateway comes up, and every so often after that.
+    let keeper = blackbox::Settings::default()
+        .with("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "50")
+        .start_on(scene.database.clone())
+        .await;
+    while !keeper.log().contains("intents of a newer version are left to newer gateways") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w7_a_gateway_that_is_killed_leaves_nothing_half_done() {
-    let settings = [
-        ("TASKGATE_DUAL_WRITE__RETRIES", "1"),
-        ("TASKGATE_DUAL_WRITE__MAX_DELAY_MS", "100"),
-        ("TASKGATE_DUAL_WRITE__ATTEMPT_TIMEOUT_MS", "500"),
-        ("TASKGATE_DUAL_WRITE__PATIENCE_MS", "1500"),
-        ("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "100"),
-    ];
-    let settings = settings.into_iter().fold(Settings::default(), |all, (key, value)| all.with(key, value));
-    let mut server = settings.start(Storage::Url).await;
-    let acknowledged = Arc::new(Mutex::new(Vec::new()));
-    let mut left_half_done = 0;
-    for kill in 0..KILLS {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| tokio::spawn(make_and_end(server.owner(), server.demo.agent(), acknowledged.clone())))
-            .collect();
-        tokio::time::sleep(Duration::from_millis(60 + kill * 37 % 200)).await;
-        server.kill();
-        for caller in callers {
-            caller.await.unwrap();
-        }
-        left_half_done += server.database().number("SELECT count(*) FROM intents WHERE stage = 'open'").await;
-        server = server.again().await;
-    }
-    let asked = Instant::now();
-    while server.database().number("SELECT count(*) FROM intents").await > 0 {
-        assert!(asked.elapsed() < Duration::from_mins(1), "intents are never settled\n{}", server.log());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(server.database().number(ORPHANS).await, 0);
-    let acknowledged = acknowledged.lock().unwrap().clone();
-    assert!(!acknowledged.is_empty() && left_half_done > 0, "no kill came between two steps");
-    let list = acknowledged.iter().map(|id| format!("('{id}')")).collect::<Vec<_>>().join(",");
-    let missing = format!("SELECT count(*) FROM (VALUES {list}) AS made(id) WHERE id NOT IN (SELECT id FROM tasks)");
-    assert_eq!(server.database().number(&missing).await, 0);
+async fn w7_callers_who_hang_up_leave_nothing_half_done() {
+    let scene = Scene::new(1).await;
+    let tally = faults::hang_up_at_every_step(&scene, 40).await;
+    print!("{tally}");
+    struck(&tally, Op::Create, &CREATE);
+    print!("{}", faults::hang_up_at_any_moment(&scene, 80).await);
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_an_engine_in_trouble_leaves_nothing_half_done() {
+    let scene = Scene::new(1).await;
+    print!("{}", faults::trouble_the_engine(&scene, 60, 1).await);
+    scene.must_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w7_two_reconcilers_share_the_work_and_never_wait_for_each_other() {
+    let mut scene = Scene::new(2).await;
+    print!("{}", faults::between_two_reconcilers(&mut scene, 40).await);
+    scene.must_agree().await;
 }

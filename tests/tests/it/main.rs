@@ -11,6 +11,7 @@
 mod bad_input;
 mod checkpoints;
 mod clients;
+mod dual_write;
 mod embedded;
 mod faults;
 mod fields;
@@ -25,6 +26,7 @@ mod permissions;
 mod routes;
 mod spicedb;
 mod sweep;
+mod switches;
 mod tasks;
 mod trackers;
 mod workspace;

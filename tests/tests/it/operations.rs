@@ -197,10 +197,8 @@ pub fn expected(part: &str, needs: Needs, split: bool) -> Outcome {
         Outcome::Done
     } else if needs == Needs::List {
         Outcome::Empty
-    } else if needs == Needs::Operator("repair") {
-        // It is no thing that could be there or not.
-        Outcome::Forbidden
-    } else if split && sees(part, needs) {
+    } else if needs == Needs::Operator("repair") || split && sees(part, needs) {
+        // To operate the deployment is no thing that could be there or not.
         Outcome::Forbidden
     } else {
         Outcome::Hidden

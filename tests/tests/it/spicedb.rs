@@ -27,8 +27,13 @@ async fn schema(settings: Settings, command: &'static str) -> Output {
 
 #[tokio::test]
 async fn the_matrix_is_the_same() {
-    let agreed = std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap();
-    let found = matrix::table(with_spicedb().await, "hide").await;
+    // Operators cannot have rows compared with what is in SpiceDB.
+    let compared = |text: &str| {
+        let lines = text.lines().filter(|line| !line.contains(".dualWrite ") && !line.contains(".reconcileDualWrite "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let agreed = compared(&std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap());
+    let found = compared(&matrix::table(with_spicedb().await, "hide").await);
     let different: Vec<_> = found.lines().filter(|line| !agreed.lines().any(|old| old == *line)).collect();
     assert!(agreed.contains(&found), "{}", different.join("\n"));
 }

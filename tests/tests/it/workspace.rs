@@ -51,7 +51,8 @@ const ROOMS: &[Room] = &[
         must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
     },
     Room { name: "authz-graph", may_use: &["authz", "coalesce"], must_not_reach: &["axum", "async-graphql"] },
-    Room { name: "authz-spicedb", may_use: &["authz"], must_not_reach: &["axum", "async-graphql", "sqlx", "redis"] },
+    // The crate with SpiceDB's messages brings tonic's server along, and with it axum.
+    Room { name: "authz-spicedb", may_use: &["authz"], must_not_reach: &["async-graphql", "sqlx", "redis"] },
     Room { name: "store-postgres", may_use: STORE, must_not_reach: &["axum", "tonic", "async-graphql"] },
     Room { name: "store-memory", may_use: PORTS, must_not_reach: &["sqlx", "axum", "async-graphql"] },
     Room { name: "conformance", may_use: PORTS, must_not_reach: &["sqlx", "axum", "async-graphql"] },

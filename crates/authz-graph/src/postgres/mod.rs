@@ -6,8 +6,8 @@ mod scan;
 
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Beside, Check, Decision, EngineError, Extent, Holder, Kind, Principal, PrincipalKind,
-    Registration, Relation, Relationship, ResourceRef, Role,
+    Action, Authorizer, Beside, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal,
+    PrincipalKind, Registration, Relation, Relationship, ResourceRef, Role,
 };
 use coalesce::{Coalescer, Limits, Question, Unanswered};
 use columns::{Columns, storable};
@@ -15,10 +15,12 @@ use futures::FutureExt as _;
 use sqlx::PgPool;
 use std::sync::Arc;
 
-/// An engine whose relationships live beside the rows. Checks of concurrent callers share statements.
+/// An engine whose relationships live beside the rows. Checks of concurrent callers share statements, and so do
+/// their registrations.
 pub struct GraphEngine {
     pool: PgPool,
     checks: Coalescer<Asked, Vec<Decision>, sqlx::Error>,
+    registrations: Coalescer<Registering, (), sqlx::Error>,
 }
 
 /// Two statements at a time keep the database busy while answers are being read; more than that many
@@ -37,6 +39,15 @@ impl Question for Asked {
     }
 }
 
+/// What one caller has to register.
+struct Registering(Vec<Relationship>);
+
+impl Question for Registering {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl GraphEngine {
     /// An engine on a database that has been migrated.
     #[must_use]
@@ -46,7 +57,18 @@ impl GraphEngine {
             let pool = checking.clone();
             async move { check::decide(&pool, &asked).await }.boxed()
         });
-        Self { pool, checks }
+        let registering = pool.clone();
+        let registrations = Coalescer::new(LIMITS, move |together: Vec<Registering>| {
+            let pool = registering.clone();
+            async move {
+                let callers = together.len();
+                let edges: Vec<_> = together.into_iter().flat_map(|one| one.0).collect();
+                add(&pool, &edges).await?;
+                Ok(vec![(); callers])
+            }
+            .boxed()
+        });
+        Self { pool, checks, registrations }
     }
 }
 
@@ -57,10 +79,7 @@ impl Authorizer for GraphEngine {
             return Ok(Vec::new());
         }
         let asked = Asked { principal: principal.clone(), checks: checks.to_vec() };
-        self.checks.ask(asked).await.map_err(|unanswered| match unanswered {
-            Unanswered::Failed(error) => EngineError::Unavailable(Box::new(error)),
-            Unanswered::Lost => EngineError::Unavailable("the question was lost".into()),
-        })
+        self.checks.ask(asked).await.map_err(unanswered)
     }
 
     async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
@@ -68,8 +87,10 @@ impl Authorizer for GraphEngine {
         Ok(beside.map_or_else(|| Extent::Ids(Arc::default()), Extent::Beside))
     }
 
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
-        self.grant(&registration.relationships()).await
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.registrations.ask(Registering(registration.relationships())).await.map_err(unanswered)?;
+        // The relationships are read where they are written: every answer knows of all that was.
+        Ok(None)
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
@@ -80,19 +101,7 @@ impl Authorizer for GraphEngine {
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        let edges = Columns::of_relationships(relationships);
-        let insert = sqlx::query!(
-            "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
-             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-             ON CONFLICT DO NOTHING",
-            &edges.resource_kinds as &[&str],
-            &edges.resource_ids as &[&str],
-            &edges.relations as &[&str],
-            &edges.subject_kinds as &[&str],
-            &edges.subject_ids as &[&str],
-        );
-        insert.execute(&self.pool).await.map_err(unavailable)?;
-        Ok(())
+        add(&self.pool, relationships).await.map_err(unavailable)
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
@@ -144,9 +153,32 @@ impl Authorizer for GraphEngine {
     }
 }
 
+/// Adds relationships, all or none.
+async fn add(pool: &PgPool, relationships: &[Relationship]) -> sqlx::Result<()> {
+    let edges = Columns::of_relationships(relationships);
+    let insert = sqlx::query!(
+        "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+         ON CONFLICT DO NOTHING",
+        &edges.resource_kinds as &[&str],
+        &edges.resource_ids as &[&str],
+        &edges.relations as &[&str],
+        &edges.subject_kinds as &[&str],
+        &edges.subject_ids as &[&str],
+    );
+    insert.execute(pool).await.map(drop)
+}
+
 /// The place of a row whose ordinality, which counts from one, PostgreSQL answers.
 fn place(ordinality: i64) -> Option<usize> {
     usize::try_from(ordinality).ok()?.checked_sub(1)
+}
+
+fn unanswered(unanswered: Unanswered<sqlx::Error>) -> EngineError {
+    match unanswered {
+        Unanswered::Failed(error) => EngineError::Unavailable(Box::new(error)),
+        Unanswered::Lost => EngineError::Unavailable("the question was lost".into()),
+    }
 }
 
 fn unavailable(error: sqlx::Error) -> EngineError {

@@ -10,5 +10,6 @@ pub mod messages;
 pub mod registrations;
 pub mod rows;
 pub mod states;
+pub mod switches;
 pub mod tasks;
 pub mod trackers;

@@ -1,11 +1,11 @@
 //! Two sides in memory, of which every page is counted.
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Holder, IntentId, Kind, Known, Principal, Registration,
-    RegistrationScan, Relation, Relationship, ResourceRef,
+    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, IntentId, Kind, Known,
+    Principal, Registration, RegistrationScan, Relation, Relationship, ResourceRef,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use dual_write::{Backlog, Direction, Intent, Ledger, LedgerError, Row, RowScan, ScanError, Stage, Tally};
+use dual_write::{Backlog, Direction, Intent, Ledger, LedgerError, Owed, Row, RowScan, ScanError, Stage, Tally};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -150,8 +150,8 @@ impl Authorizer for Sides {
     async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
         Ok(Extent::Ids(Arc::default()))
     }
-    async fn register(&self, registration: &Registration) -> Result<(), EngineError> {
-        self.grant(&registration.relationships()).await
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.grant(&registration.relationships()).await.map(|()| None)
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
         self.write()?;
@@ -197,6 +197,12 @@ impl Ledger for Sides {
     }
     async fn claim(&self, _: u32, _: TimeDelta) -> Result<Vec<Intent>, LedgerError> {
         Ok(Vec::new())
+    }
+    async fn claim_owed(&self, _: u32, _: TimeDelta) -> Result<Vec<Owed>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn settle_owed(&self, _: &ResourceRef) -> Result<bool, LedgerError> {
+        Ok(false)
     }
     async fn backlog(&self) -> Result<Backlog, LedgerError> {
         Ok(Backlog::default())

@@ -10,6 +10,8 @@
 )]
 
 mod bare;
+mod create;
+mod faults;
 mod growth;
 mod load;
 mod process;
@@ -36,10 +38,10 @@ impl Bar {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, url] = arguments.as_slice()
+    if let [word, url, agent] = arguments.as_slice()
         && word == "bare"
     {
-        bare::serve(url).await;
+        bare::serve(url, agent).await;
         return ExitCode::SUCCESS;
     }
     let check = arguments.iter().any(|word| word == "--check");
@@ -55,11 +57,18 @@ async fn main() -> ExitCode {
     if wanted("ratio") {
         bars.extend(ratio::measure().await);
     }
+    if wanted("create") {
+        bars.extend(create::measure().await);
+    }
     if wanted("growth") {
         bars.extend(growth::measure().await);
     }
     if wanted("reconcile") {
         bars.extend(reconcile::measure().await);
+    }
+    // Not a measurement, and long: only by name.
+    if only.contains(&"faults") {
+        faults::drive().await;
     }
     println!("\n{:<64}{:>10}{:>14}", "bar", "measured", "bar");
     for bar in &bars {

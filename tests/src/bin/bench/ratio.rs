@@ -3,49 +3,19 @@
 
 use crate::{
     Bar,
+    bare::Bare,
     load::{Request, median, throughput},
     process::processor_seconds,
 };
 use blackbox::{Server, Storage, World, world};
 use serde_json::json;
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 7;
 const TIME: Duration = Duration::from_secs(2);
 const DOCUMENT: &str = "query($id: ID!) { task(id: $id) {
     id name status statusReason createdAt updatedAt cleanedAt params taskMetadata } }";
-
-/// The bare handler, in a process of its own.
-struct Bare {
-    child: Child,
-    url: String,
-}
-
-impl Bare {
-    fn start(database: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["bare", database])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { child, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Throughput of both, and the ratio.
 pub async fn measure() -> Vec<Bar> {
@@ -54,7 +24,7 @@ pub async fn measure() -> Vec<Bar> {
     let input =
         json!({ "agentId": world.agent, "name": world::nobody(), "params": params, "taskMetadata": { "k": 1 } });
     let id = world.make(input).await;
-    let bare = Bare::start(&world.server.database().url);
+    let bare = Bare::start(&world.server.database().url, "");
 
     let token = world.owner.token.clone().unwrap();
     let body = json!({ "query": DOCUMENT, "variables": { "id": id } }).to_string();
@@ -74,7 +44,7 @@ pub async fn measure() -> Vec<Bar> {
         ("GraphQL, the id", &short, world.server.pid()),
         ("GraphQL, no data", &nothing, world.server.pid()),
         ("REST", &rest, world.server.pid()),
-        ("bare", &plain, bare.child.id()),
+        ("bare", &plain, bare.pid()),
     ] {
         throughput(request, CONNECTIONS, TIME / 2).await;
         let before = processor_seconds(pid);

@@ -15,6 +15,7 @@ pub(super) async fn what_is_due_is_claimed_as_it_was_written(ledger: &Subject) {
         opened_at: now() - TimeDelta::hours(2),
         due_at: now() - TimeDelta::hours(1),
         settled_before: now() - TimeDelta::hours(3),
+        account: Some("acme".into()),
     };
     let agent = ResourceRef { kind: Kind::Agent, id: "a'gent ü".into() };
     let intents = [due_in(-1), Intent::deregister(agent, &ending, None)];

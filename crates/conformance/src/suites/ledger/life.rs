@@ -45,11 +45,14 @@ pub(super) async fn of_many_who_close_one_does(ledger: &Subject) {
 pub(super) async fn the_backlog_counts_what_is_not_settled(ledger: &Subject) {
     assert_eq!(ledger.backlog().await.unwrap(), Backlog::default());
     let (first, second) = (opened(ledger, 60).await, opened(ledger, -1).await);
-    let both = Backlog { pending: 2, oldest: Some(first.opened_at) };
+    let both = Backlog { pending: 2, oldest: Some(first.opened_at), ..Backlog::default() };
     assert_eq!(ledger.backlog().await.unwrap(), both);
     ledger.close(&first.id).await.unwrap();
     claim(ledger, 10).await;
     assert_eq!(ledger.backlog().await.unwrap(), both, "closed or claimed is not settled");
     ledger.settle(&first.id).await.unwrap();
-    assert_eq!(ledger.backlog().await.unwrap(), Backlog { pending: 1, oldest: Some(second.opened_at) });
+    assert_eq!(
+        ledger.backlog().await.unwrap(),
+        Backlog { pending: 1, oldest: Some(second.opened_at), ..Backlog::default() }
+    );
 }

@@ -1,18 +1,21 @@
 //! One typed configuration, from defaults, a file, the environment and flags, later ones winning.
 //! A key that does not exist, or a value of the wrong form, stops the start and is named.
 
+mod sections;
+
+pub use sections::{Database, DualWrite, Metrics, Token};
+
 use crate::{
     Limits,
     engine::{EngineChoice, SpiceDbSection},
 };
 use api_keys::Sealer;
-use authz::{DenialPolicy, Id, Principal};
+use authz::DenialPolicy;
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
     value::Value,
 };
-use identity::AuthContext;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::{
@@ -65,122 +68,6 @@ pub enum LogFormat {
     Pretty,
     /// For machines.
     Json,
-}
-
-/// A configured token.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Token {
-    /// The token, as callers send it.
-    pub token: SecretString,
-    /// Whose it is: `user:ID`, `service_account:ID` or `agent:ID`.
-    pub principal: String,
-    /// The tenant that principal works in.
-    pub tenant: String,
-    /// Whether that principal operates the deployment.
-    #[serde(default)]
-    pub operator: bool,
-}
-
-impl Token {
-    /// The caller this token stands for.
-    pub fn context(&self) -> anyhow::Result<AuthContext> {
-        let principal: Principal = self
-            .principal
-            .parse()
-            .map_err(|error| anyhow::anyhow!("configuration key `tokens.principal`: `{}`: {error}", self.principal))?;
-        let tenant = Id::parse(&self.tenant)
-            .map_err(|error| anyhow::anyhow!("configuration key `tokens.tenant`: `{}`: {error}", self.tenant))?;
-        let context = AuthContext::new(principal, tenant);
-        Ok(if self.operator { context.operating() } else { context })
-    }
-
-    /// The token itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.token.expose_secret()
-    }
-}
-
-/// How the database is used.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Database {
-    /// The most connections held open.
-    pub max_connections: u32,
-    /// How long a request waits for a connection, in milliseconds.
-    pub acquire_timeout_ms: u64,
-    /// How long a statement may run, in milliseconds.
-    pub statement_timeout_ms: u64,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { max_connections: 16, acquire_timeout_ms: 3_000, statement_timeout_ms: 10_000 }
-    }
-}
-
-/// How rows and relationships are kept in step.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DualWrite {
-    /// How often a write to the engine is tried again.
-    pub retries: usize,
-    /// How long the first retry waits, in milliseconds; later ones wait ever longer.
-    pub base_delay_ms: u64,
-    /// The longest a retry waits, in milliseconds.
-    pub max_delay_ms: u64,
-    /// How long one attempt may take, in milliseconds.
-    pub attempt_timeout_ms: u64,
-    /// How long whoever makes or ends a thing has before the reconciler takes over, in milliseconds.
-    pub patience_ms: u32,
-    /// How often the reconciler looks for what is overdue, in milliseconds.
-    pub sweep_interval_ms: u64,
-}
-
-impl Default for DualWrite {
-    fn default() -> Self {
-        Self {
-            retries: 3,
-            base_delay_ms: 100,
-            max_delay_ms: 2_000,
-            attempt_timeout_ms: 5_000,
-            patience_ms: 60_000,
-            sweep_interval_ms: 5_000,
-        }
-    }
-}
-
-impl DualWrite {
-    /// How often the reconciler looks for what is overdue.
-    #[must_use]
-    pub const fn sweep_interval(&self) -> Duration {
-        Duration::from_millis(self.sweep_interval_ms)
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(self.attempt_timeout_ms > 0, "configuration key `dual_write.attempt_timeout_ms` is 0");
-        anyhow::ensure!(self.sweep_interval_ms > 0, "configuration key `dual_write.sweep_interval_ms` is 0");
-        // Jitter may double a delay.
-        let retries = self.retries as u64;
-        let attempts = self.attempt_timeout_ms.saturating_mul(retries.saturating_add(1));
-        let longest = attempts.saturating_add(self.max_delay_ms.saturating_mul(2).saturating_mul(retries));
-        anyhow::ensure!(
-            u64::from(self.patience_ms) > longest,
-            "configuration key `dual_write.patience_ms` is {}, and all attempts together may take {longest}",
-            self.patience_ms
-        );
-        Ok(())
-    }
-}
-
-/// Where instruments are read.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Metrics {
-    /// An address of their own, open to whoever reaches it. Without one `/metrics` is beside the other
-    /// routes, for operators.
-    pub listen: Option<SocketAddr>,
 }
 
 /// Everything that can be configured. The README's table describes each key.
@@ -374,6 +261,7 @@ mod tests {
             ("[dual_write]\npatience = 1", "patience"),
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
+            ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

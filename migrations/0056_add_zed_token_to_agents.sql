@@ -1,0 +1,3 @@
+-- How fresh one must ask the authorization engine to know of the agent: what it said when the agent was registered. Null when
+-- the engine says nothing of the kind, and in older rows. A nullable column is a change of the catalogue only.
+ALTER TABLE agents ADD COLUMN IF NOT EXISTS zed_token text;
