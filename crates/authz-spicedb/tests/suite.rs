@@ -1,14 +1,11 @@
 //! The engine suite on a real `SpiceDB`.
 #![expect(clippy::expect_used, reason = "a test without its server fails")]
 
-use authz::{
-    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal, Registration,
-    Relation, Relationship, ResourceRef,
-};
+use authz::{Action, Authorizer, Check, EngineError, Extent, Kind, Principal, Relation, Relationship, ResourceRef};
 use authz_spicedb::{Settings, SpiceDb};
 use conformance::fresh;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 /// Once for all cases.
 static SCHEMA: OnceCell<()> = OnceCell::const_new();
@@ -29,50 +26,8 @@ async fn spicedb() -> SpiceDb {
     engine
 }
 
-/// Lets one write at a time through. The server of the tests keeps its relationships in memory and numbers
-/// writes when they begin: of two at once, the one that ends later may be filed as the earlier, and not be
-/// seen for a moment. `SpiceDB`'s real datastores do not do that.
-struct OneWriter(SpiceDb);
-
-static WRITING: Mutex<()> = Mutex::const_new(());
-
-#[async_trait::async_trait]
-impl Authorizer for OneWriter {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        self.0.check(principal, checks).await
-    }
-
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
-        self.0.lookup(principal, kind, action).await
-    }
-
-    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
-        let _one = WRITING.lock().await;
-        self.0.register(registration).await
-    }
-
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
-        let _one = WRITING.lock().await;
-        self.0.deregister(resource).await
-    }
-
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        let _one = WRITING.lock().await;
-        self.0.grant(relationships).await
-    }
-
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        let _one = WRITING.lock().await;
-        self.0.revoke(relationships).await
-    }
-
-    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
-        self.0.holders(resources).await
-    }
-}
-
 async fn engine() -> Arc<dyn Authorizer> {
-    Arc::new(OneWriter(spicedb().await))
+    Arc::new(spicedb().await)
 }
 
 conformance::authorizer!(engine);
