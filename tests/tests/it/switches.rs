@@ -95,6 +95,25 @@ async fn w10_off_leaves_rows_alone_and_on_makes_up_for_it() {
 }
 
 #[tokio::test]
+async fn w11_what_is_owed_is_no_orphan_and_waits_for_its_switch() {
+    // The gateway's own reconciler does not come in between.
+    let world =
+        World::with(Settings::default().with("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "3600000"), Storage::Url);
+    let world = world.await;
+    let reconcile = || world.server.ask(&["dual-write", "reconcile", "--grace", "0", "--json"]);
+    turn(&world.server, Some("demo"), "OFF").await;
+    let task = make(&world.owner, &world.agent).await;
+    let said = reconcile();
+    assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
+    assert!(!is_seen(&world.owner, &task).await, "nothing is written while it is off");
+    turn(&world.server, Some("demo"), "ON").await;
+    let said = reconcile();
+    assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
+    assert_eq!(said.objects()[0]["swept"]["registered"], 1, "{}", said.out);
+    assert!(is_seen(&world.owner, &task).await);
+}
+
+#[tokio::test]
 async fn w10_off_and_on_again_in_memory() {
     off_and_on_again(&World::with(hasty(), Storage::Memory).await).await;
 }
