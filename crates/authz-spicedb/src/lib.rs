@@ -1,7 +1,7 @@
 //! The engine `SpiceDB`, over gRPC.
 //!
 //! A check of any batch is one call ([`CheckBulkPermissions`](v1::CheckBulkPermissionsRequest)) up to
-//! [`BATCH`] questions, and as many at a time beyond that. A registration is one atomic write; writing it
+//! a thousand questions, and as many at a time beyond that. A registration is one atomic write; writing it
 //! again changes nothing. Every write is followed by one question, so that it is seen by whoever asks next. `lookup` is the whole list of ids, fetched page by page and never cut.
 //!
 //! The schema in `SpiceDB` must be that of `authz::schema` (see [`SpiceDb::write_schema`]): an engine that
