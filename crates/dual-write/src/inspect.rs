@@ -7,7 +7,8 @@
 //! not being ended when its relationships were looked for.
 
 use crate::{
-    DualWrite, Event, Intent, Op, Orphan, Pages, Remedy, Row, RowScan, ScanError, Tally, compare::Merge, orphan::judge,
+    DualWrite, Event, Intent, Mode, Op, Orphan, Pages, Remedy, Row, RowScan, ScanError, Tally, compare::Merge,
+    orphan::judge,
 };
 use authz::{EngineError, Kind, Known, RegistrationScan, Relationship, ResourceRef};
 use chrono::{TimeDelta, Utc};
@@ -41,6 +42,8 @@ pub enum Wait {
     Unsettled,
     /// It is younger than the grace.
     Young,
+    /// Dual writes of its kind and account are switched off: the engine is not to be written to.
+    Off,
 }
 
 /// One thing, from both sides.
@@ -194,10 +197,11 @@ impl Inspector {
 
     fn finding(&self, orphan: Orphan, busy: &HashSet<Arc<str>>) -> Finding {
         let young = orphan.since.is_some_and(|since| since > Utc::now() - self.grace);
+        let off = self.dual_write.switches.mode(orphan.resource.kind, orphan.tenant.as_ref()) == Mode::Off;
         let wait = match (busy.contains(&orphan.resource.id), young) {
             (true, _) => Some(Wait::Unsettled),
             (false, true) => Some(Wait::Young),
-            (false, false) => None,
+            (false, false) => off.then_some(Wait::Off),
         };
         Finding { orphan, wait }
     }

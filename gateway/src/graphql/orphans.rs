@@ -71,6 +71,8 @@ pub enum OrphanWait {
     Unsettled,
     /// It is too young.
     Young,
+    /// Dual writes are switched off for it.
+    Off,
 }
 
 /// A thing of which one side knows what the other does not.

@@ -262,6 +262,7 @@ const fn wait(wait: Wait) -> &'static str {
     match wait {
         Wait::Unsettled => "an intent on it is not settled",
         Wait::Young => "it is too young",
+        Wait::Off => "dual writes are switched off for it",
     }
 }
 

@@ -101,16 +101,22 @@ async fn w11_what_is_owed_is_no_orphan_and_waits_for_its_switch() {
         World::with(Settings::default().with("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "3600000"), Storage::Url);
     let world = world.await;
     let reconcile = || world.server.ask(&["dual-write", "reconcile", "--grace", "0", "--json"]);
+    let orphan = world.secret().await;
     turn(&world.server, Some("demo"), "OFF").await;
     let task = make(&world.owner, &world.agent).await;
+    world.server.database().run(&format!("DELETE FROM relationships WHERE resource_id = '{orphan}'")).await;
     let said = reconcile();
     assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
-    assert!(!is_seen(&world.owner, &task).await, "nothing is written while it is off");
+    for task in [&task, &orphan] {
+        assert!(!is_seen(&world.owner, task).await, "nothing is written while it is off");
+    }
     turn(&world.server, Some("demo"), "ON").await;
     let said = reconcile();
     assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
     assert_eq!(said.objects()[0]["swept"]["registered"], 1, "{}", said.out);
-    assert!(is_seen(&world.owner, &task).await);
+    for task in [&task, &orphan] {
+        assert!(is_seen(&world.owner, task).await);
+    }
 }
 
 #[tokio::test]
