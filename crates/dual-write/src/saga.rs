@@ -186,13 +186,14 @@ impl DualWrite {
         }
     }
 
-    /// Whether the engine knows in shadow what it was told. Decides nothing.
+    /// Whether the engine knows in shadow what it was told. Decides nothing, and an engine that does not answer
+    /// has not said otherwise.
     async fn compare(&self, registration: &Registration) {
         let resource = &registration.resource;
         let asked = self.engine.holders(std::slice::from_ref(resource));
-        let known = match tokio::time::timeout(self.retry.attempt_timeout, asked).await {
-            Ok(Ok(holders)) => holders,
-            Ok(Err(_)) | Err(_) => Vec::new(),
+        let Ok(Ok(known)) = tokio::time::timeout(self.retry.attempt_timeout, asked).await else {
+            tracing::warn!(%resource, "not compared in shadow: the engine did not answer");
+            return;
         };
         let owner = known.iter().flatten().find(|holder| holder.role == Role::Owner);
         if owner.is_none_or(|owner| owner.principal != registration.owner) {

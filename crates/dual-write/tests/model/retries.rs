@@ -1,8 +1,13 @@
 //! Trying again.
 
+use crate::world::{PATIENCE, task, world};
 use authz::{EngineError, Kind};
-use dual_write::{Event, Observer, Op, RetryPolicy};
-use std::{sync::Mutex, time::Duration};
+use chrono::Utc;
+use dual_write::{DualWrite, Event, Mode, Observer, Op, RetryPolicy, Switch};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// An engine whose registrations all fail in one way, and who counts them.
 struct Failing {
@@ -54,4 +59,22 @@ async fn a_deadline_ends_an_attempt_that_hangs() {
         RetryPolicy::default().run(deadline, |_| {}, std::future::pending::<Result<(), _>>).await.unwrap_err();
     assert!(matches!(outcome, EngineError::TimedOut));
     assert_eq!(started.elapsed(), Duration::from_secs(1));
+}
+
+/// The engine of the model never says who holds what.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_cannot_be_compared_with_is_no_mismatch() {
+    let (world, _) = world(1, 0, PATIENCE);
+    let heard = Arc::new(Failing { error: || EngineError::TimedOut, events: Mutex::default() });
+    let dual_write = DualWrite { observer: heard.clone(), ..DualWrite::new(world.clone(), world.clone()) };
+    let (by, reason) = (String::new(), String::new());
+    let shadow = Switch { kind: Kind::Task, account: None, mode: Mode::Shadow, at: Utc::now(), by, reason };
+    dual_write.switches.replace(vec![shadow]);
+    let registration = task(1);
+    let made = dual_write
+        .create(&registration, None, |registered| world.persist(registration.resource.clone(), "it", registered))
+        .await;
+    assert!(made.is_ok());
+    let events = heard.events.lock().unwrap();
+    assert!(events.contains(&Event::Success) && !events.contains(&Event::Mismatch), "{events:?}");
 }
