@@ -155,7 +155,7 @@ impl Stage {
             joins(TENANT, Relation::Admin, &self.operator),
             joins(ELSEWHERE, Relation::Member, self.stranger.principal()),
         ];
-        self.app.engine.grant(&relationships).await.context("making the demo tenant")
+        self.app.engine.grant(&relationships).await.map(drop).context("making the demo tenant")
     }
 
     async fn agent(&self, owner: &Gate, name: &str) -> anyhow::Result<Id<Agent>> {

@@ -3,8 +3,8 @@
 use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Known,
-    Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
+    Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind,
+    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -142,47 +142,58 @@ impl MemoryGraph {
 
 #[async_trait]
 impl Authorizer for MemoryGraph {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        _: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
         let (edges, subject) = (self.read(), Subject::of(principal));
         Ok(checks.iter().map(|check| edges.decide(&subject, check)).collect())
     }
 
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         if schema::rule(kind, action).is_none() {
-            return Ok(Extent::Ids(Arc::default()));
+            return Ok(Lookup::nothing());
         }
         let (graph, subject) = (self.clone(), Subject::of(principal));
-        Ok(Extent::Where(Arc::new(move |id| {
+        Ok(Lookup::Within(Extent::Where(Arc::new(move |id| {
             let check = Check { resource: ResourceRef { kind, id: id.into() }, actions: action.into() };
             graph.read().decide(&subject, &check).allowed.contains(action)
-        })))
+        }))))
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
-        self.grant(&registration.relationships()).await?;
         // Every answer knows of all that was written.
+        self.grant(&registration.relationships()).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.write().0.remove(resource);
         Ok(None)
     }
 
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
-        self.write().0.remove(resource);
-        Ok(())
-    }
-
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let mut edges = self.write();
         for edge in relationships {
             edges.add(edge.clone());
         }
-        Ok(())
+        Ok(None)
     }
 
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let mut edges = self.write();
         for edge in relationships {
             edges.remove(edge);
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

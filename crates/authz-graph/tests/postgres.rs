@@ -2,7 +2,8 @@
 #![expect(clippy::expect_used, reason = "a test without its database fails")]
 
 use authz::{
-    Action, Authorizer, Check, Decision, EngineError, Extent, Kind, Principal, Relation, Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, Decision, EngineError, Extent, Kind, Lookup, Principal, Relation,
+    Relationship, ResourceRef,
 };
 use authz_graph::GraphEngine;
 use conformance::{Registry, fresh};
@@ -12,6 +13,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 
 /// Once for all cases.
+const READ: &Consistency = &Consistency::MinimizeLatency;
+
 static MIGRATED: OnceCell<()> = OnceCell::const_new();
 
 /// A pool of its own for each case: a pool lives no longer than the runtime it was made in.
@@ -59,7 +62,7 @@ async fn a_check_of_any_batch_is_one_statement() {
     let (engine, pool) = engine_on_one_connection().await;
     let somebody = Principal::user(fresh("user"));
     for (runs_so_far, count) in [(1, 1), (2, 1000), (3, 3000)] {
-        assert_eq!(engine.check(&somebody, &reads(count)).await.unwrap().len(), count);
+        assert_eq!(engine.check(&somebody, &reads(count), READ).await.unwrap().len(), count);
         assert_eq!(runs(&pool).await.0, runs_so_far);
     }
 }
@@ -68,7 +71,7 @@ async fn a_check_of_any_batch_is_one_statement() {
 async fn checks_of_many_callers_share_statements() {
     let (engine, pool) = engine_on_one_connection().await;
     let callers: Vec<_> = (0..100).map(|_| (Principal::user(fresh("user")), reads(2))).collect();
-    let answers = join_all(callers.iter().map(|(somebody, checks)| engine.check(somebody, checks))).await;
+    let answers = join_all(callers.iter().map(|(somebody, checks)| engine.check(somebody, checks, READ))).await;
     assert!(answers.into_iter().all(|answer| answer.unwrap().len() == 2));
     let (runs, _) = runs(&pool).await;
     assert!(runs <= 4, "100 callers made {runs} statements");
@@ -78,7 +81,7 @@ async fn checks_of_many_callers_share_statements() {
 async fn checks_are_planned_once() {
     let (engine, pool) = engine_on_one_connection().await;
     for count in [1, 2, 50, 1, 1, 1, 7, 1000, 1] {
-        engine.check(&Principal::user(fresh("user")), &reads(count)).await.unwrap();
+        engine.check(&Principal::user(fresh("user")), &reads(count), READ).await.unwrap();
     }
     assert_eq!(runs(&pool).await, (9, 4), "PostgreSQL plans a statement five times before it keeps a plan");
 }
@@ -88,11 +91,14 @@ async fn lookups_ask_nobody_and_checks_fail_closed_without_a_database() {
     let nowhere = PgPoolOptions::new().acquire_timeout(Duration::from_millis(200));
     let engine = GraphEngine::new(nowhere.connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap());
     let somebody = Principal::user(fresh("user"));
-    assert!(matches!(engine.lookup(&somebody, Kind::Task, Action::Read).await, Ok(Extent::Beside(_))));
+    assert!(matches!(
+        engine.lookup(&somebody, Kind::Task, Action::Read, None, READ).await,
+        Ok(Lookup::Within(Extent::Beside(_)))
+    ));
     assert!(
-        matches!(engine.lookup(&somebody, Kind::Task, Action::Create).await, Ok(Extent::Ids(ids)) if ids.is_empty())
+        matches!(engine.lookup(&somebody, Kind::Task, Action::Create, None, READ).await, Ok(Lookup::Within(Extent::Ids(ids))) if ids.is_empty())
     );
-    assert!(matches!(engine.check(&somebody, &reads(1)).await, Err(EngineError::Unavailable(_))));
+    assert!(matches!(engine.check(&somebody, &reads(1), READ).await, Err(EngineError::Unavailable(_))));
 }
 
 /// PostgreSQL refuses U+0000 in text, and a refused statement fails everybody who shares it.
@@ -104,7 +110,7 @@ async fn an_id_that_no_row_can_have_is_unknown_and_fails_nobody() {
     let edge = Relationship::held(checks[1].resource.clone(), Relation::Owner, &owner);
     engine.grant(&[edge]).await.unwrap();
     checks[0].resource.id = "\0".into();
-    let (answers, others) = futures::join!(engine.check(&owner, &checks), engine.check(&odd, &checks));
+    let (answers, others) = futures::join!(engine.check(&owner, &checks, READ), engine.check(&odd, &checks, READ));
     let reads =
         |decisions: Vec<Decision>| -> Vec<_> { decisions.iter().map(|d| d.allowed.contains(Action::Read)).collect() };
     assert_eq!(reads(answers.unwrap()), [false, true]);

@@ -16,8 +16,8 @@ pub use schema::Difference;
 
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal,
-    PrincipalKind, Registration, Relationship, ResourceRef, schema as rules,
+    Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind, Lookup,
+    Principal, PrincipalKind, Registration, Relationship, ResourceRef, schema as rules,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -57,6 +57,9 @@ pub struct Settings {
     pub token: Option<SecretString>,
     /// How long one call may take.
     pub timeout: Duration,
+    /// Whether [`Consistency::MinimizeLatency`] may be answered from a moment some seconds ago. Only where
+    /// somebody remembers what has been written since, and asks fresher for that; else it means now.
+    pub stale_reads: bool,
 }
 
 /// Settings that cannot be meant.
@@ -78,6 +81,7 @@ pub struct SpiceDb {
     permissions: PermissionsServiceClient<Connection>,
     schema: SchemaServiceClient<Connection>,
     timeout: Duration,
+    stale_reads: bool,
 }
 
 /// What says who the gateway is.
@@ -119,6 +123,7 @@ impl SpiceDb {
             permissions: PermissionsServiceClient::with_interceptor(channel.clone(), credential.clone()),
             schema: SchemaServiceClient::with_interceptor(channel, credential),
             timeout: settings.timeout,
+            stale_reads: settings.stale_reads,
         })
     }
 
@@ -130,10 +135,26 @@ impl SpiceDb {
         }
     }
 
+    /// How fresh an answer is asked for.
+    fn consistency(&self, wanted: &Consistency) -> v1::Consistency {
+        match wanted {
+            Consistency::MinimizeLatency if self.stale_reads => wire::as_fast_as_can_be(),
+            Consistency::AtLeastAsFresh(token) => wire::at_least_as_fresh(token),
+            Consistency::MinimizeLatency | Consistency::FullyConsistent => wire::now(),
+        }
+    }
+
     /// The answers to at most [`BATCH`] questions, in order.
-    async fn ask(&self, items: Vec<CheckBulkPermissionsRequestItem>) -> Result<Vec<bool>, EngineError> {
-        let request =
-            CheckBulkPermissionsRequest { consistency: Some(wire::now()), items: items.clone(), with_tracing: false };
+    async fn ask(
+        &self,
+        items: Vec<CheckBulkPermissionsRequestItem>,
+        consistency: &v1::Consistency,
+    ) -> Result<Vec<bool>, EngineError> {
+        let request = CheckBulkPermissionsRequest {
+            consistency: Some(consistency.clone()),
+            items: items.clone(),
+            with_tracing: false,
+        };
         let mut client = self.permissions.clone();
         let answer = self.in_time(client.check_bulk_permissions(request)).await?.into_inner();
         if answer.pairs.len() != items.len() {
@@ -214,8 +235,13 @@ fn known(check: &Check) -> impl Iterator<Item = Action> {
 
 #[async_trait]
 impl Authorizer for SpiceDb {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        let subject = wire::principal(principal);
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
+        let (subject, consistency) = (wire::principal(principal), self.consistency(consistency));
         // The same question of several checks is asked once.
         let mut places: HashMap<(&ResourceRef, Action), usize> = HashMap::new();
         let mut items = Vec::new();
@@ -232,7 +258,7 @@ impl Authorizer for SpiceDb {
                 });
             }
         }
-        let batches: Vec<_> = items.chunks(BATCH).map(|items| self.ask(items.to_vec())).collect();
+        let batches: Vec<_> = items.chunks(BATCH).map(|items| self.ask(items.to_vec(), &consistency)).collect();
         let batches = stream::iter(batches).buffered(ABREAST);
         let answers: Vec<bool> = batches.try_concat().await?;
         let decide = |check: &Check| {
@@ -245,26 +271,36 @@ impl Authorizer for SpiceDb {
         Ok(checks.iter().map(decide).collect())
     }
 
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        consistency: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         let mut found: BTreeSet<Arc<str>> = BTreeSet::new();
         if rules::rule(kind, action).is_none() {
-            return Ok(Extent::Ids(Arc::new(found)));
+            return Ok(Lookup::nothing());
         }
+        let consistency = self.consistency(consistency);
+        // One more than wanted says that there are more.
+        let limit = most.map_or(PAGE, |most| u32::try_from(most.saturating_add(1)).unwrap_or(PAGE).min(PAGE));
         let mut cursor = None;
         loop {
             let request = LookupResourcesRequest {
-                consistency: Some(wire::now()),
+                consistency: Some(consistency.clone()),
                 resource_object_type: kind.as_str().to_owned(),
                 permission: action.as_str().to_owned(),
                 subject: Some(wire::principal(principal)),
                 context: None,
-                optional_limit: PAGE,
+                optional_limit: limit,
                 optional_cursor: cursor.take(),
             };
             let mut client = self.permissions.clone();
             let page = async { client.lookup_resources(request).await?.into_inner().try_collect::<Vec<_>>().await };
             let page = self.in_time(page).await?;
-            let full = page.len() >= PAGE as usize;
+            let full = page.len() >= limit as usize;
             for answer in page {
                 cursor = answer.after_result_cursor;
                 if answer.permissionship == v1::LookupPermissionship::HasPermission as i32
@@ -273,8 +309,11 @@ impl Authorizer for SpiceDb {
                     found.insert(id.into());
                 }
             }
+            if most.is_some_and(|most| found.len() > most) {
+                return Ok(Lookup::TooMany);
+            }
             if !full {
-                return Ok(Extent::Ids(Arc::new(found)));
+                return Ok(Lookup::ids(found));
             }
             if cursor.is_none() {
                 return Err(nonsense("a full page without a cursor"));
@@ -286,20 +325,21 @@ impl Authorizer for SpiceDb {
         self.write(Operation::Touch, &registration.relationships()).await
     }
 
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let request =
             DeleteRelationshipsRequest { relationship_filter: Some(wire::all_of(resource)), ..Default::default() };
         let mut client = self.permissions.clone();
-        self.in_time(client.delete_relationships(request)).await?;
-        self.settled(resource).await
+        let deleted = self.in_time(client.delete_relationships(request)).await?.into_inner();
+        self.settled(resource).await?;
+        Ok(deleted.deleted_at.map(|at| ConsistencyToken::new(at.token)))
     }
 
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        self.write(Operation::Touch, relationships).await.map(drop)
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.write(Operation::Touch, relationships).await
     }
 
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        self.write(Operation::Delete, relationships).await.map(drop)
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.write(Operation::Delete, relationships).await
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

@@ -1,7 +1,7 @@
 //! Our words as `SpiceDB`'s messages, and back.
 
 use crate::ids::{decode, encode};
-use authz::{Holder, Principal, PrincipalKind, Relation, Relationship, ResourceRef, Role};
+use authz::{ConsistencyToken, Holder, Principal, PrincipalKind, Relation, Relationship, ResourceRef, Role};
 use spicedb_grpc_tonic::v1::{
     self, Consistency, ObjectReference, RelationshipFilter, RelationshipUpdate, SubjectReference,
     consistency::Requirement, relationship_update::Operation,
@@ -33,6 +33,17 @@ pub fn principal(principal: &Principal) -> SubjectReference {
 /// answers may be seconds old.
 pub const fn now() -> Consistency {
     Consistency { requirement: Some(Requirement::FullyConsistent(true)) }
+}
+
+/// Of a moment that `SpiceDB` has answers of at hand, up to its quantization and staleness ago.
+pub const fn as_fast_as_can_be() -> Consistency {
+    Consistency { requirement: Some(Requirement::MinimizeLatency(true)) }
+}
+
+/// Of a moment at which what led to the token was known.
+pub fn at_least_as_fresh(token: &ConsistencyToken) -> Consistency {
+    let token = v1::ZedToken { token: token.as_str().to_owned() };
+    Consistency { requirement: Some(Requirement::AtLeastAsFresh(token)) }
 }
 
 /// A change of one relationship.

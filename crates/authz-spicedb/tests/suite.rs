@@ -1,11 +1,16 @@
 //! The engine suite on a real `SpiceDB`.
 #![expect(clippy::expect_used, reason = "a test without its server fails")]
 
-use authz::{Action, Authorizer, Check, EngineError, Extent, Kind, Principal, Relation, Relationship, ResourceRef};
+use authz::{
+    Action, Authorizer, Check, Consistency, EngineError, Extent, Kind, Lookup, Principal, Relation, Relationship,
+    ResourceRef,
+};
 use authz_spicedb::{Settings, SpiceDb};
 use conformance::fresh;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
+
+const NOW: &Consistency = &Consistency::FullyConsistent;
 
 /// Once for all cases.
 static SCHEMA: OnceCell<()> = OnceCell::const_new();
@@ -16,6 +21,7 @@ fn settings() -> Settings {
         endpoint: endpoint.expect("TEST_SPICEDB_URL names no server: run these tests with `tests/run`"),
         token: std::env::var("TEST_SPICEDB_TOKEN").ok().map(Into::into),
         timeout: Duration::from_secs(20),
+        stale_reads: false,
     }
 }
 
@@ -50,7 +56,10 @@ async fn a_list_longer_than_a_page_is_whole() {
     for edges in edges.chunks(500) {
         engine.grant(edges).await.expect("it can be written");
     }
-    let Ok(Extent::Ids(found)) = engine.lookup(&reader, Kind::Task, Action::Read).await else { panic!("no ids") };
+    let Ok(Lookup::Within(Extent::Ids(found))) = engine.lookup(&reader, Kind::Task, Action::Read, None, NOW).await
+    else {
+        panic!("no ids")
+    };
     assert_eq!(found.len(), edges.len());
     assert!(edges.iter().all(|edge| found.contains(&edge.resource.id)));
 }
@@ -76,9 +85,9 @@ async fn trouble_is_never_an_answer() {
     for (settings, transient) in cases {
         let engine = SpiceDb::new(&settings).expect("these settings can be meant");
         let all: [Result<(), EngineError>; 4] = [
-            engine.check(&who, &check).await.map(drop),
-            engine.lookup(&who, Kind::Task, Action::Read).await.map(drop),
-            engine.deregister(&task).await,
+            engine.check(&who, &check, NOW).await.map(drop),
+            engine.lookup(&who, Kind::Task, Action::Read, None, NOW).await.map(drop),
+            engine.deregister(&task).await.map(drop),
             engine.holders(std::slice::from_ref(&task)).await.map(drop),
         ];
         for outcome in all {

@@ -5,6 +5,7 @@ use crate::{
     principal::Principal,
     resource::{Kind, ResourceRef},
     schema::{self, Relation, Role},
+    sieve::Sieve,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -25,7 +26,8 @@ pub struct Decision {
     pub allowed: ActionSet,
 }
 
-/// Where the resources that a principal may act on are to be found.
+/// Where the resources that a principal may act on are to be found. What an engine answers is a [`Lookup`];
+/// what a store is given comes from the gate.
 #[derive(Clone)]
 pub enum Extent {
     /// Every resource of the kind. Only an engine that says so in so many words may answer this.
@@ -36,6 +38,32 @@ pub enum Extent {
     Beside(Beside),
     /// The relationships live in this process: the store asks for each row it meets.
     Where(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+    /// They are too many to be named, and are elsewhere: the store walks its rows in their order, page by page,
+    /// and asks of each page which are among them.
+    Asked(Sieve),
+}
+
+/// What an engine answers to a look-up.
+#[derive(Clone)]
+pub enum Lookup {
+    /// Here, and nowhere else.
+    Within(Extent),
+    /// They are more than the caller wanted to be named.
+    TooMany,
+}
+
+impl Lookup {
+    /// These, and no others.
+    #[must_use]
+    pub fn ids(ids: BTreeSet<Arc<str>>) -> Self {
+        Self::Within(Extent::Ids(Arc::new(ids)))
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::ids(BTreeSet::new())
+    }
 }
 
 /// What a store needs to join rows with the relationships that stand beside them.
@@ -145,6 +173,18 @@ impl ConsistencyToken {
     }
 }
 
+/// How fresh an answer has to be. The words are `SpiceDB`'s.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// As fast as can be, within the staleness that the deployment has agreed to. Only reads ask so.
+    MinimizeLatency,
+    /// Of a moment at which all that led to this token was known.
+    AtLeastAsFresh(ConsistencyToken),
+    /// Of this moment: whatever was written before the question is known.
+    #[default]
+    FullyConsistent,
+}
+
 /// Somebody with a role on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holder {
@@ -193,28 +233,44 @@ impl EngineError {
 }
 
 /// An authorization engine. Batch-first: a single check is a batch of one.
+///
+/// Every write answers how fresh one must ask to know of it; nothing, when every answer of the engine knows of
+/// all that was written.
 #[async_trait::async_trait]
 pub trait Authorizer: Send + Sync {
     /// One [`Decision`] per check, in order, in one round trip however many there are.
     /// A resource the engine has not heard of allows nothing.
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError>;
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError>;
 
-    /// All resources of `kind` that `principal` may do `action` to: exactly those whose check allows.
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError>;
+    /// All resources of `kind` that `principal` may do `action` to: exactly those whose check allows. An engine
+    /// that can only name them answers [`Lookup::TooMany`] when they are more than `most`; without a `most` it
+    /// names them all.
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        consistency: &Consistency,
+    ) -> Result<Lookup, EngineError>;
 
-    /// Writes [`Registration::relationships`], all or none. Repeating it changes nothing. Answers how fresh
-    /// one must ask to know of it; nothing, when every answer of this engine knows of all that was written.
+    /// Writes [`Registration::relationships`], all or none. Repeating it changes nothing.
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError>;
 
     /// Forgets every relationship of `resource`. Repeating it changes nothing.
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError>;
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError>;
 
     /// Adds relationships, all or none. Those already there are left as they are.
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError>;
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError>;
 
     /// Removes relationships, all or none. Those not there are passed over.
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError>;
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError>;
 
-    /// Who holds a [`Role`] on each resource, sorted, in the order asked, in one round trip.
+    /// Who holds a [`Role`] on each resource, sorted, in the order asked, in one round trip. As of this moment.
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError>;
 }

@@ -3,28 +3,39 @@
 use crate::{
     action::{Action, ActionSet, Create, Execute, Marker, Share},
     denial::{DenialPolicy, Refusal},
-    engine::{Authorizer, Check, EngineError, Extent, Holder, Registration, Relationship},
+    engine::{
+        Authorizer, Check, Consistency, ConsistencyToken, EngineError, Extent, Holder, Lookup, Registration,
+        Relationship,
+    },
     permit::{Grants, Permit, Scope, Target},
     principal::Principal,
     resource::{Agent, Allows, ApiKey, Id, Resource, ResourceRef, Task, Tenant},
     schema::Role,
+    sieve::Sieve,
 };
 use std::sync::Arc;
 
 /// The id asked about when there is none to ask about, so that absent costs what foreign costs.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
+/// How many resources are named for a list. Whoever may see more has each page asked about instead.
+pub const NAMED: usize = 1_000;
+
 /// Asks the engine on behalf of one caller, and mints permits from its answers.
+///
+/// Whatever is asked in order to change something is asked of this moment: a permit to do anything but read, and
+/// everything a gate [for writing](Gate::writing) asks. The rest is as fresh as the deployment has agreed to.
 #[derive(Clone)]
 pub struct Gate {
     principal: Principal,
     tenant: Id<Tenant>,
     engine: Arc<dyn Authorizer>,
     policy: DenialPolicy,
+    reads: Consistency,
 }
 
 impl Gate {
-    /// The gate for `principal`, working in `tenant`.
+    /// The gate for `principal`, working in `tenant`. Reads are answered as fast as can be.
     #[must_use]
     pub const fn new(
         principal: Principal,
@@ -32,7 +43,19 @@ impl Gate {
         engine: Arc<dyn Authorizer>,
         policy: DenialPolicy,
     ) -> Self {
-        Self { principal, tenant, engine, policy }
+        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency }
+    }
+
+    /// The same gate, whose reads know of all that led to `token`.
+    #[must_use]
+    pub fn at_least_as_fresh(&self, token: ConsistencyToken) -> Self {
+        Self { reads: Consistency::AtLeastAsFresh(token), ..self.clone() }
+    }
+
+    /// The same gate for a request that changes something: all that it asks is asked of this moment.
+    #[must_use]
+    pub fn writing(&self) -> Self {
+        Self { reads: Consistency::FullyConsistent, ..self.clone() }
     }
 
     /// Who is asking.
@@ -49,7 +72,8 @@ impl Gate {
 
     /// The permit to do `A` to `target`. One engine call, whether the target exists or not.
     pub async fn permit<R: Allows<A>, A: Marker>(&self, target: &Target<R>) -> Result<Permit<R, A>, Refusal> {
-        let grants = self.grants(std::slice::from_ref(target), A::ACTION.into()).await?;
+        let consistency = if A::ACTION == Action::Read { &self.reads } else { &Consistency::FullyConsistent };
+        let grants = self.ask(std::slice::from_ref(target), A::ACTION.into(), consistency).await?;
         match grants.first() {
             Some(grants) => Ok(grants.permit::<A>()?),
             None => Err(malformed("no decision")),
@@ -61,6 +85,15 @@ impl Gate {
         &self,
         targets: &[Target<R>],
         actions: ActionSet,
+    ) -> Result<Vec<Grants<R>>, Refusal> {
+        self.ask(targets, actions, &self.reads).await
+    }
+
+    async fn ask<R: Resource>(
+        &self,
+        targets: &[Target<R>],
+        actions: ActionSet,
+        consistency: &Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
         let asked = match self.policy {
             DenialPolicy::Hide => actions,
@@ -76,7 +109,7 @@ impl Gate {
                 Check { resource: ResourceRef { kind: R::KIND, id }, actions: asked }
             })
             .collect();
-        let decisions = self.engine.check(&self.principal, &checks).await.map_err(unavailable)?;
+        let decisions = self.engine.check(&self.principal, &checks, consistency).await.map_err(unavailable)?;
         if decisions.len() != checks.len() {
             return Err(malformed("a decision is missing or too many"));
         }
@@ -84,9 +117,19 @@ impl Gate {
         Ok(grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect())
     }
 
-    /// Where to look for the resources the caller may do `A` to.
+    /// Where to look for the resources the caller may do `A` to. One engine call.
     pub async fn scope<R: Allows<A>, A: Marker>(&self) -> Result<Scope<R, A>, Refusal> {
-        let extent: Extent = self.engine.lookup(&self.principal, R::KIND, A::ACTION).await.map_err(unavailable)?;
+        let found = self.engine.lookup(&self.principal, R::KIND, A::ACTION, Some(NAMED), &self.reads).await;
+        let extent = match found.map_err(unavailable)? {
+            Lookup::Within(extent) => extent,
+            Lookup::TooMany => Extent::Asked(Sieve {
+                engine: Arc::clone(&self.engine),
+                principal: self.principal.clone(),
+                kind: R::KIND,
+                action: A::ACTION,
+                consistency: self.reads.clone(),
+            }),
+        };
         Ok(Scope::new(extent))
     }
 
@@ -121,7 +164,7 @@ impl Gate {
         principal: &Principal,
     ) -> Result<(), Refusal> {
         let edge = Relationship::held(ResourceRef::of(permit.id()), role.relation(), principal);
-        self.engine.grant(&[edge]).await.map_err(unavailable)
+        self.engine.grant(&[edge]).await.map(drop).map_err(unavailable)
     }
 
     /// Takes a role on the permitted resource away from `principal`.
@@ -132,7 +175,7 @@ impl Gate {
         principal: &Principal,
     ) -> Result<(), Refusal> {
         let edge = Relationship::held(ResourceRef::of(permit.id()), role.relation(), principal);
-        self.engine.revoke(&[edge]).await.map_err(unavailable)
+        self.engine.revoke(&[edge]).await.map(drop).map_err(unavailable)
     }
 
     /// Who holds a role on each permitted resource, in order. One engine call.

@@ -66,11 +66,13 @@ mod principal;
 mod resource;
 mod scan;
 pub mod schema;
+mod sieve;
 
 pub use action::{Action, ActionSet};
 pub use denial::{By, Denial, DenialPolicy, Refusal, Requested};
 pub use engine::{
-    Authorizer, Beside, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Registration, Relationship,
+    Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup,
+    Registration, Relationship,
 };
 pub use gate::Gate;
 pub use intent::{Ending, Gone, IntentId, Registered};
@@ -80,3 +82,4 @@ pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
 pub use resource::{Agent, Allows, ApiKey, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant, UnknownResource};
 pub use scan::{Known, RegistrationScan};
 pub use schema::{Relation, Role};
+pub use sieve::Sieve;

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by stopping")]
 
 use authz::{
-    Action, ActionSet, Agent, Authorizer, By, Check, ConsistencyToken, Decision, Denial, DenialPolicy, EngineError,
-    Extent, Gate, Guarded, Holder, Id, Kind, Permit, Principal, Refusal, Registration, Relation, Relationship,
-    ResourceRef, Target, Task, Tenant,
+    Action, ActionSet, Agent, Authorizer, By, Check, Consistency, ConsistencyToken, Decision, Denial, DenialPolicy,
+    EngineError, Gate, Guarded, Holder, Id, Kind, Lookup, Permit, Principal, Refusal, Registration, Relation,
+    Relationship, ResourceRef, Target, Task, Tenant,
     action::{Create, Execute, Read, Update},
 };
 use futures::executor::block_on;
@@ -19,32 +19,46 @@ struct Scripted {
     /// How many decisions are missing.
     missing: usize,
     asked: Mutex<Vec<Vec<Check>>>,
+    freshness: Mutex<Vec<Consistency>>,
     written: Mutex<Vec<Relationship>>,
 }
 
 #[async_trait::async_trait]
 impl Authorizer for Scripted {
-    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(
+        &self,
+        _: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
         self.asked.lock().unwrap().push(checks.to_vec());
+        self.freshness.lock().unwrap().push(consistency.clone());
         let allowed = self.allows.ok_or_else(|| EngineError::Unavailable("down".into()))?;
         Ok(checks.iter().skip(self.missing).map(|_| Decision { allowed }).collect())
     }
-    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        _: &Principal,
+        _: Kind,
+        _: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         Err(EngineError::Unavailable("down".into()))
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.written.lock().unwrap().extend(registration.relationships());
         Ok(None)
     }
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         self.written.lock().unwrap().retain(|relationship| relationship.resource != *resource);
-        Ok(())
+        Ok(None)
     }
-    async fn grant(&self, _: &[Relationship]) -> Result<(), EngineError> {
-        Ok(())
+    async fn grant(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
-    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
-        Ok(())
+    async fn revoke(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
     async fn holders(&self, _: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         Ok(Vec::new())
@@ -180,4 +194,21 @@ fn ids_and_principals_are_read_strictly() {
         assert!(bad.parse::<Principal>().is_err(), "{bad:?}");
     }
     assert_eq!("service_account:ci".parse::<Principal>().unwrap(), Principal::service_account("ci"));
+}
+
+#[test]
+fn what_is_to_be_changed_is_asked_of_this_moment() {
+    use Consistency::{AtLeastAsFresh, FullyConsistent, MinimizeLatency};
+    let engine = allowing(ActionSet::all());
+    let (gate, target) = (gate(&engine, DenialPolicy::Split), Target::typed("t1"));
+    let token = ConsistencyToken::new("z1");
+    let _ = block_on(gate.permit::<Task, Read>(&target)).unwrap();
+    let _ = block_on(gate.permit::<Task, Update>(&target)).unwrap();
+    let _ = block_on(gate.grants::<Task>(std::slice::from_ref(&target), ActionSet::all())).unwrap();
+    let _ = block_on(gate.at_least_as_fresh(token.clone()).permit::<Task, Read>(&target)).unwrap();
+    let _ = block_on(gate.writing().permit::<Task, Read>(&target)).unwrap();
+    let _ = block_on(gate.writing().grants::<Task>(std::slice::from_ref(&target), ActionSet::all())).unwrap();
+    let asked = std::mem::take(&mut *engine.freshness.lock().unwrap());
+    let (fast, now) = (MinimizeLatency, FullyConsistent);
+    assert_eq!(asked, [fast.clone(), now.clone(), fast, AtLeastAsFresh(token), now.clone(), now]);
 }

@@ -4,8 +4,8 @@ use crate::extents::Answering;
 use agents::{AcpType, AgentId, AgentStore, NewAgent};
 use api_keys::{ApiKey, ApiKeyStore, KeyType, NewApiKey, Sealer, Secret};
 use authz::{
-    Agent, Allows, Authorizer, DenialPolicy, Extent, Gate, Id, Permit, Principal, Registered, Registration, Relation,
-    Relationship, ResourceRef, Role, Scope, Target, Task, Tenant,
+    Agent, Allows, Authorizer, DenialPolicy, Extent, Gate, Id, Lookup, Permit, Principal, Registered, Registration,
+    Relation, Relationship, ResourceRef, Role, Scope, Target, Task, Tenant,
     action::{Create, Delete, Marker, Read, Share},
 };
 use checkpoints::CheckpointStore;
@@ -102,7 +102,12 @@ impl World {
 
     /// The scope that `gate` has when the engine answers `extent`.
     pub(crate) async fn scope_of<R: Allows<Read>>(&self, gate: &Gate, extent: Extent) -> Scope<R, Read> {
-        let engine = Arc::new(Answering { engine: Arc::clone(&self.engine), extent });
+        self.scope_by(gate, Lookup::Within(extent)).await
+    }
+
+    /// The scope that `gate` has when the engine answers `lookup`.
+    pub(crate) async fn scope_by<R: Allows<Read>>(&self, gate: &Gate, lookup: Lookup) -> Scope<R, Read> {
+        let engine = Arc::new(Answering { engine: Arc::clone(&self.engine), lookup });
         let gate = Gate::new(gate.principal().clone(), gate.tenant().clone(), engine, DenialPolicy::Hide);
         gate.scope().await.unwrap()
     }

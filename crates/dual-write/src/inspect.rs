@@ -269,7 +269,7 @@ impl Inspector {
     async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
         let DualWrite { retry, observer, engine, .. } = &*self.dual_write;
         let observe = |event: Event| observer.observe(Op::Deregister, resource.kind, event);
-        retry.run(None, observe, || engine.deregister(resource)).await
+        retry.run(None, observe, || engine.deregister(resource)).await.map(drop)
     }
 
     /// Counts orphans. What cannot be counted has been found and repaired all the same.

@@ -3,7 +3,7 @@
 use crate::{
     MemoryStore, Trouble,
     json::{all_storable, storable},
-    page::{page, visible},
+    page::{page, settled, visible},
     tables::{AgentRow, kept_creator},
 };
 use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent, Query, Status, StoreError};
@@ -34,11 +34,12 @@ impl AgentStore for MemoryStore {
     }
 
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError> {
+        let extent = settled(scope).await?;
         let tables = self.tables();
         let of_task = query.task.as_ref().map(|task| tables.tasks.get(task).map(|row| &row.agent));
         let rows = tables.agents.values().map(|row| &row.agent);
         let wanted = rows.filter(|agent| of_task.is_none_or(|works| works == Some(&agent.id)));
-        let seen = visible(wanted, scope, |agent| agent.id.as_str())?;
+        let seen = visible(wanted, &extent, |agent| agent.id.as_str())?;
         Ok(page(seen, &query.window, |agent| query.order.after(agent)))
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     MemoryStore, Trouble,
     json::storable,
-    page::{page, visible},
+    page::{page, settled, visible},
     tables::{ApiKeyRow, kept_creator},
 };
 use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey, Query, StoreError};
@@ -51,10 +51,11 @@ impl ApiKeyStore for MemoryStore {
     }
 
     async fn page(&self, scope: &Scope<authz::ApiKey, Read>, query: &Query) -> Result<Page<ApiKey>, StoreError> {
+        let extent = settled(scope).await?;
         let tables = self.tables();
         let keys = tables.api_keys.values().map(|row| &row.key);
         let wanted = keys.filter(|key| query.agent.as_ref().is_none_or(|agent| key.agent_id == *agent));
-        let seen = visible(wanted, scope, |key| key.id.as_str())?;
+        let seen = visible(wanted, &extent, |key| key.id.as_str())?;
         Ok(page(seen, &query.window, ApiKey::place))
     }
 

@@ -58,4 +58,7 @@ enum Trouble {
     /// The relationships live in a database that this store is not in.
     #[error("a store in memory cannot join with relationships in a database")]
     RelationshipsElsewhere,
+    /// An engine elsewhere was to say what a list may show, and did not.
+    #[error("what a list may show is not known")]
+    Unanswered(#[from] authz::EngineError),
 }

@@ -1,29 +1,34 @@
 //! Which rows of a scope make a page.
 
 use crate::Trouble;
-use authz::{
-    After, Direction, Extent, Page, Resource, Scope, Start, Window,
-    action::{Marker, Read},
-};
+use authz::{After, Direction, Extent, Page, Resource, Scope, Start, Window, action::Marker};
 use std::cmp::Ordering;
 
-/// Whether the resource with this id is in scope.
-pub(crate) fn sees<R: Resource, A: Marker>(scope: &Scope<R, A>, id: &str) -> Result<bool, Trouble> {
+/// The extent of a scope, with nobody left to ask: rows are looked at under a lock, which waits for nobody.
+pub(crate) async fn settled<R: Resource, A: Marker>(scope: &Scope<R, A>) -> Result<Extent, Trouble> {
     match scope.extent() {
-        Extent::Everything => Ok(true),
-        Extent::Ids(ids) => Ok(ids.contains(id)),
-        Extent::Where(holds) => Ok(holds(id)),
-        Extent::Beside(_) => Err(Trouble::RelationshipsElsewhere),
+        Extent::Asked(sieve) => Ok(sieve.all().await?),
+        extent @ (Extent::Everything | Extent::Ids(_) | Extent::Where(_) | Extent::Beside(_)) => Ok(extent.clone()),
     }
 }
 
-/// Those rows whose resource is in scope.
-pub(crate) fn visible<'t, R: Resource, T>(
+/// Whether the resource with this id is in the extent.
+fn sees(extent: &Extent, id: &str) -> Result<bool, Trouble> {
+    match extent {
+        Extent::Everything => Ok(true),
+        Extent::Ids(ids) => Ok(ids.contains(id)),
+        Extent::Where(holds) => Ok(holds(id)),
+        Extent::Beside(_) | Extent::Asked(_) => Err(Trouble::RelationshipsElsewhere),
+    }
+}
+
+/// Those rows whose resource is in the extent.
+pub(crate) fn visible<'t, T>(
     rows: impl Iterator<Item = &'t T>,
-    scope: &Scope<R, Read>,
+    extent: &Extent,
     id: impl Fn(&T) -> &str,
 ) -> Result<Vec<&'t T>, Trouble> {
-    rows.filter_map(|row| sees(scope, id(row)).map(|sees| sees.then_some(row)).transpose()).collect()
+    rows.filter_map(|row| sees(extent, id(row)).map(|sees| sees.then_some(row)).transpose()).collect()
 }
 
 /// The window's page of `rows`, sorted by where `after` says that each row ends.

@@ -3,7 +3,7 @@
 use crate::{
     MemoryStore, Trouble,
     json::{all_storable, same_object, storable},
-    page::{page, visible},
+    page::{page, settled, visible},
 };
 use async_trait::async_trait;
 use authz::{
@@ -51,12 +51,13 @@ impl StateStore for MemoryStore {
     }
 
     async fn page(&self, scope: &Scope<Task, Read>, query: &StateQuery) -> Result<Page<State>, StoreError> {
+        let extent = settled(scope).await?;
         let tables = self.tables();
         let wanted = tables.states.values().filter(|state| {
             query.task.as_ref().is_none_or(|task| state.task_id == *task)
                 && query.agent.as_ref().is_none_or(|agent| state.agent_id == *agent)
         });
-        let seen = visible(wanted, scope, |state| state.task_id.as_str())?;
+        let seen = visible(wanted, &extent, |state| state.task_id.as_str())?;
         Ok(page(seen, &query.window, |state| query.order.after(state)))
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     MemoryStore, Trouble,
     json::{all_storable, matches, same, storable},
-    page::{page, visible},
+    page::{page, settled, visible},
     tables::{Tables, TaskRow, kept_creator},
 };
 use async_trait::async_trait;
@@ -37,9 +37,10 @@ impl TaskStore for MemoryStore {
         if !texts_are_storable || !query.metadata.as_ref().is_none_or(all_storable) {
             return Err(StoreError::Unstorable);
         }
+        let extent = settled(scope).await?;
         let tables = self.tables();
         let wanted = tables.tasks.values().filter(|row| tables.meets(row, query)).map(|row| &row.task);
-        let seen = visible(wanted, scope, |task| task.id.as_str())?;
+        let seen = visible(wanted, &extent, |task| task.id.as_str())?;
         Ok(page(seen, &query.window, |task| query.order.after(task)))
     }
 

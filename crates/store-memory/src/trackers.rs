@@ -3,7 +3,7 @@
 use crate::{
     MemoryStore, Trouble,
     json::storable,
-    page::{page, visible},
+    page::{page, settled, visible},
     tables::Tables,
 };
 use async_trait::async_trait;
@@ -24,12 +24,13 @@ impl TrackerStore for MemoryStore {
     }
 
     async fn page(&self, scope: &Scope<Task, Read>, query: &Query) -> Result<Page<Tracker>, StoreError> {
+        let extent = settled(scope).await?;
         let tables = self.tables();
         let wanted = tables.trackers.values().filter(|tracker| {
             query.task.as_ref().is_none_or(|task| tracker.task_id == *task)
                 && query.agent.as_ref().is_none_or(|agent| tracker.agent_id == *agent)
         });
-        let seen = visible(wanted, scope, |tracker| tracker.task_id.as_str())?;
+        let seen = visible(wanted, &extent, |tracker| tracker.task_id.as_str())?;
         Ok(page(seen, &query.window, |tracker| query.order.after(tracker)))
     }
 

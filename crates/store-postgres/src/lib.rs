@@ -23,6 +23,7 @@ mod migrations;
 mod openings;
 mod reads;
 mod scan;
+mod sifted;
 mod states;
 mod switches;
 mod tasks;

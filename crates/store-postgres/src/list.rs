@@ -22,9 +22,6 @@ const FEW: u32 = 2_000;
 /// as fetching [`FEW`].
 const WALK: u32 = 5_000;
 
-/// How many rows are asked for at once when they are sifted here.
-const SIFT: u64 = 500;
-
 /// A table that is listed. Its rows are called `item` in all SQL.
 pub(crate) struct Table {
     /// Its name.
@@ -81,7 +78,8 @@ pub(crate) struct List<'a, T> {
 }
 
 impl<T: Item + Send> List<'_, T> {
-    /// The page of the rows in `extent`. One round trip, but for [`Extent::Where`].
+    /// The page of the rows in `extent`. One round trip, but for [`Extent::Where`] and
+    /// [`Extent::Asked`].
     pub async fn page(&self, pool: &PgPool, extent: &Extent) -> Result<Page<T>, Fault> {
         if !self.key.fits(&self.window.start) {
             return Ok(Page::empty());
@@ -98,45 +96,20 @@ impl<T: Item + Send> List<'_, T> {
             }
             Extent::Beside(beside) => self.weighed(&mut sql, beside),
             Extent::Where(allowed) => return self.sifted(pool, allowed.as_ref()).await,
+            Extent::Asked(sieve) => return self.asked(pool, sieve).await,
         }
         // What has one way to be run is planned once. The rest is planned with its values each time.
         let planned_once = matches!(extent, Extent::Beside(_));
         Ok(Page::cut(fetch(pool, sql, planned_once).await?, self.window.limit))
     }
 
-    /// The page of the rows that `allowed` lets through, found batch by batch.
-    async fn sifted(&self, pool: &PgPool, allowed: &(dyn Fn(&str) -> bool + Send + Sync)) -> Result<Page<T>, Fault> {
-        let (mut start, mut skip) = match self.window.start {
-            Start::Skip(rows) => (Start::First, rows),
-            ref start @ (Start::First | Start::After(_)) => (start.clone(), 0),
-        };
-        let mut found = Vec::new();
-        loop {
-            let mut sql = Sql::new("");
-            self.plain(&mut sql, &start, SIFT, |_| ());
-            let batch: Vec<T> = fetch(pool, sql, true).await?;
-            let next = batch.last().filter(|_| batch.len() as u64 == SIFT).map(self.after);
-            for item in batch.into_iter().filter(|item| allowed(item.resource())) {
-                if skip > 0 {
-                    skip -= 1;
-                } else {
-                    found.push(item);
-                }
-            }
-            match next {
-                Some(last) if found.len() <= self.window.limit as usize => start = Start::After(last),
-                _ => return Ok(Page::cut(found, self.window.limit)),
-            }
-        }
-    }
-
     /// A page and the row behind it.
-    fn fetched(&self) -> u64 {
+    pub(crate) fn fetched(&self) -> u64 {
         u64::from(self.window.limit) + 1
     }
 
     /// The rows that meet the conditions, however the planner finds them.
-    fn plain(&self, sql: &mut Sql, start: &Start, limit: u64, restrict: impl FnOnce(&mut Sql)) {
+    pub(crate) fn plain(&self, sql: &mut Sql, start: &Start, limit: u64, restrict: impl FnOnce(&mut Sql)) {
         self.select(sql, self.table.columns);
         self.rows_from(sql, start);
         restrict(sql);
@@ -292,7 +265,7 @@ fn instant(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros.clamp(YEAR_1, YEAR_10000)).unwrap_or_default()
 }
 
-async fn fetch<T: Item>(pool: &PgPool, mut sql: Sql, planned_once: bool) -> Result<Vec<T>, Fault> {
+pub(crate) async fn fetch<T: Item>(pool: &PgPool, mut sql: Sql, planned_once: bool) -> Result<Vec<T>, Fault> {
     let rows = sql.build().persistent(planned_once).fetch_all(pool).await?;
     rows.iter().map(|row| T::Row::from_row(row)?.try_into().map_err(Into::into)).collect()
 }

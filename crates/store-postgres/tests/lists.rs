@@ -9,9 +9,9 @@ mod scratch;
 mod server;
 
 use authz::{
-    Action, After, Authorizer, Beside, Check, ConsistencyToken, Decision, DenialPolicy, Direction, EngineError, Extent,
-    Gate, Holder, Id, Kind, Principal, Registration, Relation, Relationship, ResourceRef, Scope, SortKey, Start, Task,
-    Window, action::Read,
+    Action, After, Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, Direction,
+    EngineError, Extent, Gate, Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef,
+    Scope, SortKey, Start, Task, Window, action::Read,
 };
 use scratch::Scratch;
 use sqlx::{Executor, PgPool};
@@ -24,28 +24,35 @@ struct Answering(Extent);
 
 #[async_trait::async_trait]
 impl Authorizer for Answering {
-    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(&self, _: &Principal, checks: &[Check], _: &Consistency) -> Result<Vec<Decision>, EngineError> {
         Ok(vec![Decision::default(); checks.len()])
     }
 
-    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
-        Ok(self.0.clone())
+    async fn lookup(
+        &self,
+        _: &Principal,
+        _: Kind,
+        _: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
+        Ok(Lookup::Within(self.0.clone()))
     }
 
     async fn register(&self, _: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         Ok(None)
     }
 
-    async fn deregister(&self, _: &ResourceRef) -> Result<(), EngineError> {
-        Ok(())
+    async fn deregister(&self, _: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
 
-    async fn grant(&self, _: &[Relationship]) -> Result<(), EngineError> {
-        Ok(())
+    async fn grant(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
 
-    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
-        Ok(())
+    async fn revoke(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

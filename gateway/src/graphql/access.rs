@@ -168,7 +168,11 @@ impl<R: Resource> Reach<R> {
         );
         let session = Arc::clone(Session::of(ctx));
         let (targets, asked) = (vec![target], looked_ahead::<N>(ctx, R::KIND) | actions);
-        let grants = session.gate.grants(&targets, asked).await?;
+        let grants = match ctx.query_env.operation.node.ty {
+            // What is changed is asked of this moment.
+            OperationType::Mutation => session.gate.writing().grants(&targets, asked).await?,
+            OperationType::Query | OperationType::Subscription => session.gate.grants(&targets, asked).await?,
+        };
         Ok(Self { session, targets, asked, grants: Once::known(grants) })
     }
 

@@ -3,8 +3,8 @@
 use agents::{AcpType, NewAgent};
 use api_keys::Sealer;
 use authz::{
-    Action, Authorizer, Check, ConsistencyToken, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind,
-    Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
+    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
 };
 use authz_graph::MemoryGraph;
 use chrono::TimeDelta;
@@ -108,11 +108,23 @@ impl Troubled {
 
 #[async_trait::async_trait]
 impl Authorizer for Troubled {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        self.graph.check(principal, checks).await
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
+        self.graph.check(principal, checks, consistency).await
     }
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
-        self.graph.lookup(principal, kind, action).await
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        consistency: &Consistency,
+    ) -> Result<Lookup, EngineError> {
+        self.graph.lookup(principal, kind, action, most, consistency).await
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         let (graph, known, registration) = (self.graph.clone(), self.known.clone(), registration.clone());
@@ -123,19 +135,19 @@ impl Authorizer for Troubled {
         };
         self.write(trouble, apply).await.map(|()| None)
     }
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let (graph, known, resource) = (self.graph.clone(), self.known.clone(), resource.clone());
         let trouble = *self.deregister.lock().unwrap();
         let apply = async move {
             known.lock().unwrap().remove(&resource);
-            graph.deregister(&resource).await
+            graph.deregister(&resource).await.map(drop)
         };
-        self.write(trouble, apply).await
+        self.write(trouble, apply).await.map(|()| None)
     }
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.grant(relationships).await
     }
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.revoke(relationships).await
     }
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

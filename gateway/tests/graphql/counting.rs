@@ -4,8 +4,8 @@ use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent};
 use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey};
 use async_trait::async_trait;
 use authz::{
-    Action, After, Authorizer, Check, ConsistencyToken, Decision, Ending, EngineError, Extent, Guarded, Holder, Id,
-    IntentId, Kind, Page, Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope,
+    Action, After, Authorizer, Check, Consistency, ConsistencyToken, Decision, Ending, EngineError, Guarded, Holder,
+    Id, IntentId, Kind, Lookup, Page, Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope,
     Task as TaskKind, Tenant,
     action::{Create, Delete, Execute, Read, Update},
 };
@@ -52,28 +52,40 @@ pub struct Counted<P: ?Sized> {
 
 #[async_trait]
 impl Authorizer for Counted<dyn Authorizer> {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
         self.calls.note("engine.check");
         self.calls.trouble("engine.check").map_err(EngineError::Unavailable)?;
-        self.port.check(principal, checks).await
+        self.port.check(principal, checks, consistency).await
     }
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        consistency: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         self.calls.note("engine.lookup");
-        self.port.lookup(principal, kind, action).await
+        self.port.lookup(principal, kind, action, most, consistency).await
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.register");
         self.port.register(registration).await
     }
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.deregister");
         self.port.deregister(resource).await
     }
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.grant");
         self.port.grant(relationships).await
     }
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.revoke");
         self.port.revoke(relationships).await
     }

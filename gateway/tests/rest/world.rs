@@ -2,8 +2,8 @@
 
 use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, ConsistencyToken, Decision, DenialPolicy, EngineError, Extent, Gate, Holder, Id, Kind,
-    Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
+    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
 use axum::{
@@ -276,29 +276,41 @@ impl Watched {
 
 #[async_trait::async_trait]
 impl Authorizer for Watched {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        consistency: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
         self.ask(checks.iter().map(|check| check.resource.clone()).collect())?;
-        self.graph.check(principal, checks).await
+        self.graph.check(principal, checks, consistency).await
     }
 
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        consistency: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         self.ask(vec![])?;
-        self.graph.lookup(principal, kind, action).await
+        self.graph.lookup(principal, kind, action, most, consistency).await
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.register(registration).await
     }
 
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.deregister(resource).await
     }
 
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.grant(relationships).await
     }
 
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.graph.revoke(relationships).await
     }
 

@@ -6,14 +6,13 @@ mod scan;
 
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Beside, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Principal,
-    PrincipalKind, Registration, Relation, Relationship, ResourceRef, Role,
+    Action, Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind,
+    Lookup, Principal, PrincipalKind, Registration, Relation, Relationship, ResourceRef, Role,
 };
 use coalesce::{Coalescer, Limits, Question, Unanswered};
 use columns::{Columns, storable};
 use futures::FutureExt as _;
 use sqlx::PgPool;
-use std::sync::Arc;
 
 /// An engine whose relationships live beside the rows. Checks of concurrent callers share statements, and so do
 /// their registrations.
@@ -74,7 +73,12 @@ impl GraphEngine {
 
 #[async_trait]
 impl Authorizer for GraphEngine {
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        _: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
         if checks.is_empty() {
             return Ok(Vec::new());
         }
@@ -82,9 +86,16 @@ impl Authorizer for GraphEngine {
         self.checks.ask(asked).await.map_err(unanswered)
     }
 
-    async fn lookup(&self, principal: &Principal, kind: Kind, action: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        principal: &Principal,
+        kind: Kind,
+        action: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         let beside = Beside::to_find(principal, kind, action);
-        Ok(beside.map_or_else(|| Extent::Ids(Arc::default()), Extent::Beside))
+        Ok(beside.map_or_else(Lookup::nothing, |beside| Lookup::Within(Extent::Beside(beside))))
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
@@ -93,18 +104,19 @@ impl Authorizer for GraphEngine {
         Ok(None)
     }
 
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let (kind, id) = (resource.kind.as_str(), &*resource.id);
         let delete = sqlx::query!("DELETE FROM relationships WHERE resource_kind = $1 AND resource_id = $2", kind, id);
         delete.execute(&self.pool).await.map_err(unavailable)?;
-        Ok(())
+        Ok(None)
     }
 
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
-        add(&self.pool, relationships).await.map_err(unavailable)
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        add(&self.pool, relationships).await.map_err(unavailable)?;
+        Ok(None)
     }
 
-    async fn revoke(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let edges = Columns::of_relationships(relationships);
         let delete = sqlx::query!(
             "DELETE FROM relationships r
@@ -120,7 +132,7 @@ impl Authorizer for GraphEngine {
             &edges.subject_ids as &[&str],
         );
         delete.execute(&self.pool).await.map_err(unavailable)?;
-        Ok(())
+        Ok(None)
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

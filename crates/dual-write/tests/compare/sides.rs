@@ -1,8 +1,8 @@
 //! Two sides in memory, of which every page is counted.
 
 use authz::{
-    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, IntentId, Kind, Known,
-    Principal, Registration, RegistrationScan, Relation, Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, IntentId, Kind, Known,
+    Lookup, Principal, Registration, RegistrationScan, Relation, Relationship, ResourceRef,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use dual_write::{Backlog, Direction, Intent, Ledger, LedgerError, Owed, Row, RowScan, ScanError, Stage, Tally};
@@ -144,21 +144,28 @@ impl RegistrationScan for Sides {
 
 #[async_trait::async_trait]
 impl Authorizer for Sides {
-    async fn check(&self, _: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(&self, _: &Principal, checks: &[Check], _: &Consistency) -> Result<Vec<Decision>, EngineError> {
         Ok(vec![Decision::default(); checks.len()])
     }
-    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
-        Ok(Extent::Ids(Arc::default()))
+    async fn lookup(
+        &self,
+        _: &Principal,
+        _: Kind,
+        _: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
+        Ok(Lookup::nothing())
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
-        self.grant(&registration.relationships()).await.map(|()| None)
+        self.grant(&registration.relationships()).await
     }
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         self.write()?;
         self.known.lock().unwrap().remove(&resource.id);
-        Ok(())
+        Ok(None)
     }
-    async fn grant(&self, relationships: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.write()?;
         let mut all = self.known.lock().unwrap();
         for edge in relationships {
@@ -171,10 +178,10 @@ impl Authorizer for Sides {
                 Relation::Runtime | Relation::Editor | Relation::Viewer | Relation::Member | Relation::Admin => {}
             }
         }
-        Ok(())
+        Ok(None)
     }
-    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
-        Ok(())
+    async fn revoke(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(None)
     }
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         Ok(vec![Vec::new(); resources.len()])

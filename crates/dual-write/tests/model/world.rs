@@ -1,8 +1,8 @@
 //! Two stores that fail in every way.
 
 use authz::{
-    Action, Authorizer, Check, ConsistencyToken, Decision, EngineError, Extent, Holder, IntentId, Kind, Principal,
-    Registered, Registration, Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, IntentId, Kind, Lookup,
+    Principal, Registered, Registration, Relationship, ResourceRef,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use dual_write::{
@@ -219,25 +219,32 @@ impl Authorizer for World {
         tokio::time::sleep(STEP).await;
         Ok(None)
     }
-    async fn deregister(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         tokio::time::sleep(STEP).await;
         if self.goes_wrong() {
             return Err(EngineError::Unavailable("refused".into()));
         }
         self.relationships.lock().unwrap().remove(resource);
         tokio::time::sleep(STEP).await;
-        Ok(())
+        Ok(None)
     }
-    async fn check(&self, _: &Principal, _: &[Check]) -> Result<Vec<Decision>, EngineError> {
+    async fn check(&self, _: &Principal, _: &[Check], _: &Consistency) -> Result<Vec<Decision>, EngineError> {
         Err(EngineError::Malformed("not asked here".into()))
     }
-    async fn lookup(&self, _: &Principal, _: Kind, _: Action) -> Result<Extent, EngineError> {
+    async fn lookup(
+        &self,
+        _: &Principal,
+        _: Kind,
+        _: Action,
+        _: Option<usize>,
+        _: &Consistency,
+    ) -> Result<Lookup, EngineError> {
         Err(EngineError::Malformed("not asked here".into()))
     }
-    async fn grant(&self, _: &[Relationship]) -> Result<(), EngineError> {
+    async fn grant(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         Err(EngineError::Malformed("not asked here".into()))
     }
-    async fn revoke(&self, _: &[Relationship]) -> Result<(), EngineError> {
+    async fn revoke(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         Err(EngineError::Malformed("not asked here".into()))
     }
     async fn holders(&self, _: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

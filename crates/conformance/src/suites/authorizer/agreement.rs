@@ -1,10 +1,11 @@
 //! Look-ups and checks must say the same. What an engine leaves to the store to join with is compared
 //! with the rule here, and with checks by the store suites.
 
-use super::{Engine, held, lives_in, something};
+use super::{Engine, READ, held, lives_in, something};
 use crate::{dice::Dice, fresh};
 use authz::{
-    Action, Beside, Check, Extent, Id, Kind, Principal, Registration, Relation, Relationship, ResourceRef, Role, schema,
+    Action, Beside, Check, Extent, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef,
+    Role, schema,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -68,17 +69,26 @@ async fn agrees(engine: &Engine, world: &Random, principal: &Principal, kind: Ki
     let resources = || world.resources.iter().filter(|resource| resource.kind == kind);
     let checks: Vec<_> =
         resources().map(|resource| Check { resource: resource.clone(), actions: action.into() }).collect();
-    let decisions = engine.check(principal, &checks).await.unwrap();
+    let decisions = engine.check(principal, &checks, READ).await.unwrap();
     let id = |resource: &ResourceRef| Arc::clone(&resource.id);
     let allowed = resources().zip(&decisions).filter(|(_, decision)| decision.allowed.contains(action));
     let allowed: BTreeSet<_> = allowed.map(|(resource, _)| id(resource)).collect();
-    let found = match engine.lookup(principal, kind, action).await.unwrap() {
-        Extent::Everything => panic!("{principal} is not the master of everything"),
-        Extent::Ids(ids) => ids.as_ref().clone(),
-        Extent::Where(holds) => resources().map(id).filter(|id| holds(id)).collect(),
-        Extent::Beside(beside) => return is_the_rule(&beside, principal, kind, action),
-    };
-    assert_eq!(found, allowed, "{action} on {kind} by {principal}");
+    // Named whole, or not at all: nothing is cut, whatever the bound.
+    let bounds = [None, Some(0), Some(1), Some(2), Some(allowed.len()), Some(allowed.len() + 1)];
+    for most in bounds {
+        let few = |count: usize| most.is_none_or(|most| count <= most);
+        let found = match engine.lookup(principal, kind, action, most, READ).await.unwrap() {
+            Lookup::TooMany if few(allowed.len()) => panic!("{} are more than {most:?}", allowed.len()),
+            Lookup::TooMany => continue,
+            Lookup::Within(Extent::Everything) => panic!("{principal} is not the master of everything"),
+            Lookup::Within(Extent::Asked(_)) => panic!("an engine has nobody to ask"),
+            Lookup::Within(Extent::Ids(ids)) if few(ids.len()) => ids.as_ref().clone(),
+            Lookup::Within(Extent::Ids(ids)) => panic!("{} are more than {most:?}", ids.len()),
+            Lookup::Within(Extent::Where(holds)) => resources().map(id).filter(|id| holds(id)).collect(),
+            Lookup::Within(Extent::Beside(beside)) => return is_the_rule(&beside, principal, kind, action),
+        };
+        assert_eq!(found, allowed, "{action} on {kind} by {principal}");
+    }
 }
 
 fn is_the_rule(beside: &Beside, principal: &Principal, kind: Kind, action: Action) {

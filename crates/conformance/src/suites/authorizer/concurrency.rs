@@ -1,7 +1,7 @@
 //! Many callers at once. An engine may answer them together, but never one for the other, and never
 //! with what was true before they asked.
 
-use super::{Engine, allowed, can, everything_on, held, may_do, registered, somebody, something};
+use super::{Engine, READ, allowed, can, everything_on, held, may_do, registered, somebody, something};
 use authz::{Action, ActionSet, Kind, Relation};
 use futures::{FutureExt as _, future::join_all};
 use std::pin::pin;
@@ -40,7 +40,7 @@ pub(super) async fn a_caller_who_goes_away_takes_nobody_along(engine: &Engine) {
     for round in 0..8 {
         let staying = join_all((0..8).map(|_| may_do(engine, &r.owner, &r.task)));
         let leaving = async {
-            let mut asked = pin!(engine.check(&r.owner, check));
+            let mut asked = pin!(engine.check(&r.owner, check, READ));
             for _ in 0..round {
                 if asked.as_mut().now_or_never().is_some() {
                     return;
@@ -63,9 +63,9 @@ pub(super) async fn writers_of_the_same_relationships_do_not_fail_each_other(eng
         edges.rotate_left(place % 12);
         match place % 4 {
             0 => drop(engine.register(&r.registration).await.unwrap()),
-            1 => engine.grant(&edges).await.unwrap(),
-            2 => engine.revoke(&edges).await.unwrap(),
-            _ => engine.deregister(&r.task).await.unwrap(),
+            1 => drop(engine.grant(&edges).await.unwrap()),
+            2 => drop(engine.revoke(&edges).await.unwrap()),
+            _ => drop(engine.deregister(&r.task).await.unwrap()),
         }
     }))
     .await;

@@ -8,7 +8,10 @@ mod roles;
 mod writes;
 
 use crate::fresh;
-use authz::{Action, ActionSet, Authorizer, Check, Kind, Principal, Registration, Relation, Relationship, ResourceRef};
+use authz::{
+    Action, ActionSet, Authorizer, Check, Consistency, Kind, Principal, Registration, Relation, Relationship,
+    ResourceRef,
+};
 use std::sync::Arc;
 
 suite! { $ authorizer(Arc<dyn Authorizer>) {
@@ -59,6 +62,9 @@ type Engine = Arc<dyn Authorizer>;
 
 const EVERY_ACTION: ActionSet = ActionSet::all();
 
+/// How reads ask. Whoever keeps answers for them must let go of what is written through it.
+const READ: &Consistency = &Consistency::MinimizeLatency;
+
 fn somebody() -> Principal {
     Principal::user(fresh("user"))
 }
@@ -81,7 +87,7 @@ fn lives_in(resource: &ResourceRef, tenant: &ResourceRef) -> Relationship {
 
 /// All that `principal` may do to `resource`.
 async fn may_do(engine: &Engine, principal: &Principal, resource: &ResourceRef) -> ActionSet {
-    let decisions = engine.check(principal, &[everything_on(resource)]).await.unwrap();
+    let decisions = engine.check(principal, &[everything_on(resource)], READ).await.unwrap();
     assert_eq!(decisions.len(), 1);
     decisions[0].allowed
 }
@@ -117,5 +123,5 @@ async fn registered(engine: &Engine) -> Registered {
 /// Whether `principal` may do `action` to `resource`.
 async fn can(engine: &Engine, principal: &Principal, action: Action, resource: &ResourceRef) -> bool {
     let check = Check { resource: resource.clone(), actions: action.into() };
-    engine.check(principal, &[check]).await.unwrap()[0].allowed.contains(action)
+    engine.check(principal, &[check], READ).await.unwrap()[0].allowed.contains(action)
 }

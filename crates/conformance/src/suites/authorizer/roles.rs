@@ -1,6 +1,6 @@
 //! Who may do what: the schema, as the engine sees it.
 
-use super::{EVERY_ACTION, Engine, allowed, can, held, lives_in, may_do, registered, somebody, something};
+use super::{EVERY_ACTION, Engine, READ, allowed, can, held, lives_in, may_do, registered, somebody, something};
 use crate::fresh;
 use authz::{
     Action, ActionSet, Check, Id, Kind, Principal, PrincipalKind, Registration, Relation, Relationship, ResourceRef,
@@ -131,7 +131,7 @@ pub(super) async fn what_is_allowed_on_an_agent_is_allowed_on_its_keys(engine: &
             assert_eq!(may_do(engine, &principal, &key).await, expected, "{relation:?}, inside: {inside}");
             assert_eq!(may_do(engine, &principal, &other_key).await, ActionSet::empty());
             let check = Check { resource: key.clone(), actions: Action::Delete.into() };
-            let asked = engine.check(&principal, &[check]).await.unwrap()[0].allowed;
+            let asked = engine.check(&principal, &[check], READ).await.unwrap()[0].allowed;
             assert_eq!(asked, expected & Action::Delete, "only what was asked is answered");
             engine.revoke(&[held(&agent, relation, &principal)]).await.unwrap();
             assert_eq!(may_do(engine, &principal, &key).await, ActionSet::empty());
@@ -187,7 +187,7 @@ pub(super) async fn only_what_was_asked_is_answered(engine: &Engine) {
     let r = registered(engine).await;
     for asked in [ActionSet::empty(), Action::Delete.into(), Action::Read | Action::Create] {
         let check = Check { resource: r.task.clone(), actions: asked };
-        let decisions = engine.check(&r.owner, &[check]).await.unwrap();
+        let decisions = engine.check(&r.owner, &[check], READ).await.unwrap();
         assert_eq!(decisions[0].allowed, asked & allowed(Kind::Task, Relation::Owner, true));
     }
 }

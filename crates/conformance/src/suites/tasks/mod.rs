@@ -58,6 +58,7 @@ suite! { $ tasks(World) {
         conditions_add_up,
     ],
     scopes: [
+        what_is_too_much_to_be_named_is_asked_page_by_page,
         a_list_shows_what_the_caller_may_read,
         every_kind_of_extent_is_understood,
         lists_agree_with_checks,

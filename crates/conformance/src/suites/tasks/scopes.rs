@@ -2,7 +2,9 @@
 
 use super::{every_task, listed, private_tasks, walked};
 use crate::{Cast, World, dice::Dice, may};
-use authz::{Direction, Extent, Gate, Id, Principal, Relation, Relationship, ResourceRef, Role, Start, Target, Task};
+use authz::{
+    Direction, Extent, Gate, Id, Lookup, Principal, Relation, Relationship, ResourceRef, Role, Start, Target, Task,
+};
 use std::{collections::BTreeSet, sync::Arc};
 use tasks::Query;
 
@@ -53,6 +55,28 @@ pub(super) async fn every_kind_of_extent_is_understood(world: &World) {
     for nothing in [Extent::Ids(none), Extent::Where(Arc::new(|_| false))] {
         let scope = world.scope_of::<Task>(&cast.owner, nothing).await;
         assert!(listed(world, &scope, &of_agent(&cast)).await.is_empty());
+    }
+}
+
+/// An engine that only says which of some tasks may be read, page by page: first, middle and last pages that are
+/// hidden whole leave no holes, and nobody is asked more often than a page may cost.
+pub(super) async fn what_is_too_much_to_be_named_is_asked_page_by_page(world: &World) {
+    let cast = world.cast().await;
+    let ids = private_tasks(&cast, 40, |_, _| ()).await;
+    for held in [0..40, 0..5, 17..23, 35..40, 0..0, 3..4] {
+        let gate = world.member("reader", &cast.tenant).await;
+        let shared = &ids[held.clone()];
+        let edge = |id| Relationship::held(ResourceRef::of(id), Relation::Viewer, gate.principal());
+        world.engine.grant(&shared.iter().map(edge).collect::<Vec<_>>()).await.unwrap();
+        let scope = world.scope_by::<Task>(&gate, Lookup::TooMany).await;
+        for limit in [1, 2, 7, 100] {
+            assert_eq!(walked(world, &scope, of_agent(&cast), limit).await, shared, "{held:?}, {limit} at a time");
+        }
+        let skipping = Query { window: window(3, Start::Skip(2), Direction::Ascending), ..of_agent(&cast) };
+        let page = world.tasks.page(&scope, &skipping).await.unwrap();
+        let expected: Vec<_> = shared.iter().skip(2).take(3).cloned().collect();
+        assert_eq!(page.rows.into_iter().map(|task| task.id).collect::<Vec<_>>(), expected);
+        assert_eq!(page.more, shared.len() > 5);
     }
 }
 

@@ -1,0 +1,115 @@
+//! Pages of a list whose rows are asked about as they are met, because nobody can join with what is held.
+
+use crate::{
+    fault::Fault,
+    held::Sql,
+    list::{Item, List, fetch},
+};
+use authz::{EngineError, Page, Sieve, Start};
+use sqlx::PgPool;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+/// The most rows that are asked about at once.
+const SIFT: u64 = 1_000;
+
+/// How many batches of rows an engine elsewhere is asked about before it is to name all that is held.
+const SIEVES: usize = 6;
+
+/// The rows of a page, as they are met.
+struct Walk<T> {
+    start: Start,
+    skip: u64,
+    limit: usize,
+    found: Vec<T>,
+}
+
+impl<T: Item + Send> List<'_, T> {
+    /// The page of the rows that `allowed` lets through.
+    pub async fn sifted(
+        &self,
+        pool: &PgPool,
+        allowed: &(dyn Fn(&str) -> bool + Send + Sync),
+    ) -> Result<Page<T>, Fault> {
+        let mut walk = self.walk();
+        while !walk.is_full() {
+            let batch = self.batch(pool, &walk.start, SIFT).await?;
+            let last = self.last(&batch, SIFT);
+            walk.keep(batch.into_iter().filter(|item| allowed(item.resource())));
+            let Some(last) = last else { break };
+            walk.start = last;
+        }
+        Ok(Page::cut(walk.found, self.window.limit))
+    }
+
+    /// The page of the rows that the engine lets through. Whoever holds much is met soon; where too little is
+    /// met, all that is held is named after all. So a page costs at most [`SIEVES`] checks and one look-up.
+    pub async fn asked(&self, pool: &PgPool, sieve: &Sieve) -> Result<Page<T>, Fault> {
+        let (mut walk, mut size) = (self.walk(), self.fetched().min(SIFT));
+        for _ in 0..SIEVES {
+            let batch = self.batch(pool, &walk.start, size).await?;
+            let last = self.last(&batch, size);
+            let allowed = allowed(sieve, &batch).await?;
+            walk.keep(batch.into_iter().filter(|item| allowed.contains(item.resource())));
+            match last {
+                Some(last) if !walk.is_full() => walk.start = last,
+                _ => return Ok(Page::cut(walk.found, self.window.limit)),
+            }
+            size = (size * 4).min(SIFT);
+        }
+        let all = sieve.all().await.map_err(unanswered)?;
+        Box::pin(self.page(pool, &all)).await
+    }
+
+    fn walk(&self) -> Walk<T> {
+        let (start, skip) = match self.window.start {
+            Start::Skip(rows) => (Start::First, rows),
+            ref start @ (Start::First | Start::After(_)) => (start.clone(), 0),
+        };
+        Walk { start, skip, limit: self.window.limit as usize, found: Vec::new() }
+    }
+
+    async fn batch(&self, pool: &PgPool, start: &Start, size: u64) -> Result<Vec<T>, Fault> {
+        let mut sql = Sql::new("");
+        self.plain(&mut sql, start, size, |_| ());
+        fetch(pool, sql, true).await
+    }
+
+    /// Where the batch behind this one starts, if there may be one.
+    fn last(&self, batch: &[T], size: u64) -> Option<Start> {
+        let last = batch.last().filter(|_| batch.len() as u64 == size)?;
+        Some(Start::After((self.after)(last)))
+    }
+}
+
+impl<T> Walk<T> {
+    fn keep(&mut self, items: impl Iterator<Item = T>) {
+        for item in items {
+            if self.skip > 0 {
+                self.skip -= 1;
+            } else {
+                self.found.push(item);
+            }
+        }
+    }
+
+    /// Whether the page and the row behind it have been met.
+    fn is_full(&self) -> bool {
+        self.found.len() > self.limit
+    }
+}
+
+/// Those of the rows' resources that the engine lets through.
+async fn allowed<T: Item>(sieve: &Sieve, rows: &[T]) -> Result<HashSet<Arc<str>>, Fault> {
+    let ids: BTreeSet<&str> = rows.iter().map(Item::resource).collect();
+    let ids: Vec<Arc<str>> = ids.into_iter().map(Into::into).collect();
+    let allowed = sieve.sift(&ids).await.map_err(unanswered)?;
+    Ok(ids.into_iter().zip(allowed).filter(|(_, allowed)| *allowed).map(|(id, _)| id).collect())
+}
+
+/// Nobody can say what is held: nothing is shown.
+fn unanswered(error: EngineError) -> Fault {
+    Fault::Unavailable(Box::new(error))
+}
