@@ -91,8 +91,7 @@ impl App {
     /// The gate of a known caller.
     #[must_use]
     pub fn gate(&self, context: &AuthContext) -> Gate {
-        let (principal, tenant) = (context.principal().clone(), context.tenant().clone());
-        Gate::new(principal, tenant, Arc::clone(&self.engine), self.denials)
+        Gate::on_behalf(context.principal().clone(), context.behalf(), Arc::clone(&self.engine), self.denials)
     }
 }
 

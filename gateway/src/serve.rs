@@ -20,7 +20,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{InTurn, Operated, TokenTable};
+use identity::{InTurn, Operated, Resolver, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -56,14 +56,18 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     } else {
         None
     };
-    // A configured token is known without asking the database.
+    // A configured token is known without asking the database, and an agent's key without asking a service.
     let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
+    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(table), Arc::new(keys)];
+    if let Some(service) = config.proxy.resolver()? {
+        resolvers.push(Arc::new(service));
+    }
     let app = App::new(Parts {
         engine: Arc::clone(&storage.engine.authorizer),
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
         switches: Operated::new(switches),
-        resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
+        resolver: Arc::new(InTurn::new(resolvers)),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
         denials: config.denials.into(),

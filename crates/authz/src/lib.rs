@@ -56,6 +56,7 @@
 //! ```
 
 pub mod action;
+mod behalf;
 mod denial;
 mod engine;
 mod gate;
@@ -69,6 +70,7 @@ pub mod schema;
 mod sieve;
 
 pub use action::{Action, ActionSet};
+pub use behalf::{Behalf, Bound, Claims, EVERY};
 pub use denial::{By, Denial, DenialPolicy, Refusal, Requested};
 pub use engine::{
     Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup,

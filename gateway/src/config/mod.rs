@@ -7,7 +7,7 @@ pub use sections::{Database, DualWrite, Metrics, Token};
 
 use crate::{
     Limits,
-    engine::{EngineChoice, SpiceDbSection},
+    engine::{EngineChoice, ProxySection, SpiceDbSection},
 };
 use api_keys::Sealer;
 use authz::DenialPolicy;
@@ -86,6 +86,8 @@ pub struct Config {
     pub engine: EngineChoice,
     /// How `SpiceDB` is spoken to, where it decides.
     pub spicedb: SpiceDbSection,
+    /// How an agentex-auth service is spoken to, where it decides or knows callers.
+    pub proxy: ProxySection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -126,6 +128,7 @@ impl Default for Config {
             database_url: None,
             engine: EngineChoice::default(),
             spicedb: SpiceDbSection::default(),
+            proxy: ProxySection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -206,8 +209,8 @@ impl Config {
             self.listen
         );
         anyhow::ensure!(
-            self.wants_demo() || !self.tokens.is_empty(),
-            "nobody could call: set configuration key `tokens`, or `demo` to true"
+            self.wants_demo() || !self.tokens.is_empty() || self.proxy.knows_callers(),
+            "nobody could call: set configuration key `tokens`, or `demo` to true, or `proxy.endpoint`"
         );
         Ok(())
     }
@@ -223,6 +226,7 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.proxy.check()?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -253,6 +257,10 @@ mod tests {
             ("listen = 'nowhere'", "listen"),
             ("engine = 'oracle'", "engine"),
             ("[spicedb]\nurl = 'x'", "url"),
+            ("[proxy]\nurl = 'x'", "url"),
+            ("[proxy]\nendpoint = 'nowhere'", "proxy"),
+            ("[proxy]\nendpoint = 'http://h'\nacts_as = 'taskgate'", "proxy.acts_as"),
+            ("[proxy]\nauthn_cache_ms = 60001", "proxy.authn_cache_ms"),
             ("storage = 'tape'", "storage"),
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),

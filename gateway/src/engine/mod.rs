@@ -1,11 +1,14 @@
 //! Where permissions are decided: beside the rows, or in an engine of its own.
 
+mod proxy;
 mod spicedb;
 
+pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
 use crate::config::Config;
 use authz::{Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, ResourceRef};
+use proxy::Untold;
 use serde::Deserialize;
 use spicedb::Unordered;
 use std::{sync::Arc, time::Duration};
@@ -19,6 +22,8 @@ pub enum EngineChoice {
     Graph,
     /// `SpiceDB`, over gRPC.
     Spicedb,
+    /// An agentex-auth service, over HTTP.
+    Proxy,
 }
 
 /// An open engine.
@@ -44,6 +49,10 @@ impl Engine {
             EngineChoice::Spicedb => {
                 let engine = config.spicedb.connect().await?;
                 Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Unordered), kind: "spicedb" })
+            }
+            EngineChoice::Proxy => {
+                let engine = config.proxy.open()?;
+                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Untold), kind: "proxy" })
             }
         }
     }

@@ -23,6 +23,7 @@ mod metrics;
 mod operations;
 mod orphans;
 mod permissions;
+mod proxy;
 mod routes;
 mod spicedb;
 mod sweep;

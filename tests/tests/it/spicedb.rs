@@ -70,7 +70,7 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
         .with("TASKGATE_LISTEN", listen.to_string())
         .command();
     let mut server = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let (client, url) = (reqwest::Client::new(), format!("http://{listen}"));
+    let (client, url) = (blackbox::client(), format!("http://{listen}"));
     let mut tries = 0;
     let ready = loop {
         match client.get(format!("{url}/readyz")).send().await {
