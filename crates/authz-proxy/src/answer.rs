@@ -78,18 +78,19 @@ pub fn decision(answer: &Answer, bare_ok: bool) -> Result<bool, EngineError> {
 
 #[derive(Deserialize)]
 struct Found {
-    unscoped: Option<bool>,
+    #[serde(default)]
+    unscoped: Value,
     items: Option<Vec<Arc<str>>>,
 }
 
-/// What a search has found. Only `unscoped: true` is everything.
+/// What a search has found. Only `unscoped: true` is everything; whatever else stands there says nothing.
 pub fn found(answer: &Answer, most: Option<usize>) -> Result<Lookup, EngineError> {
     if answer.status != 200 {
         return Err(refused(answer.status));
     }
     let found: Found = object(&answer.body, "a search was answered with something else than ids")?;
     match found {
-        Found { unscoped: Some(true), .. } => Ok(Lookup::Within(Extent::Everything)),
+        Found { unscoped: Value::Bool(true), .. } => Ok(Lookup::Within(Extent::Everything)),
         Found { items: None, .. } => Err(nonsense("the answer to a search has no `items`")),
         Found { items: Some(items), .. } => {
             let items: BTreeSet<_> = items.into_iter().collect();
@@ -247,7 +248,9 @@ mod tests {
             (r#"{"items": ["a", null]}"#, "Malformed"),
             (r#"{"items": ["a", 1]}"#, "Malformed"),
             (r#"{"items": ["a", ["b"]]}"#, "Malformed"),
-            (r#"{"items": ["a"], "unscoped": "true"}"#, "Malformed"),
+            (r#"{"items": ["a"], "unscoped": "true"}"#, "a"),
+            (r#"{"items": ["a"], "unscoped": 1}"#, "a"),
+            (r#"{"items": ["a"], "unscoped": [true]}"#, "a"),
             (r#"{"unscoped": "true"}"#, "Malformed"),
             (r#"{"unscoped": 1}"#, "Malformed"),
             (r#"{"unscoped": [true]}"#, "Malformed"),
