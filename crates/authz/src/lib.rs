@@ -58,6 +58,7 @@
 pub mod action;
 mod denial;
 mod engine;
+pub mod explain;
 mod gate;
 mod intent;
 mod paging;
@@ -74,6 +75,7 @@ pub use engine::{
     Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup,
     Registration, Relationship,
 };
+pub use explain::{Explained, Explainer, RelationshipReader};
 pub use gate::Gate;
 pub use intent::{Ending, Gone, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};

@@ -169,6 +169,13 @@ const RELATIONS: &[(Kind, &[Subjects])] = &[
     ),
 ];
 
+/// Whether resources of a kind have a relation.
+#[must_use]
+pub fn has_relation(kind: Kind, relation: Relation) -> bool {
+    let of_kind = RELATIONS.iter().filter(|(of, _)| *of == kind);
+    of_kind.flat_map(|(_, relations)| *relations).any(|(known, _)| *known == relation)
+}
+
 /// The rule for an action on a kind, if that permission exists.
 #[must_use]
 pub fn rule(kind: Kind, action: Action) -> Option<&'static Rule> {
