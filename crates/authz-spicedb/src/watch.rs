@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use spicedb_grpc_tonic::v1::{WatchKind, WatchRequest, WatchResponse, relationship_update::Operation};
 
 /// What became of a relationship.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
     /// It was written. It may have been there before.
     Added,

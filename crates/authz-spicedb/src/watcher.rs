@@ -2,7 +2,7 @@
 
 use crate::{Change, SpiceDb};
 use async_trait::async_trait;
-use authz::EngineError;
+use authz::{ConsistencyToken, EngineError};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
 use std::{sync::Arc, time::Duration};
@@ -14,8 +14,8 @@ pub trait Follower: Send + Sync {
     /// These relationships were changed. Told in the order of the changes, each at least once.
     async fn changed(&self, changes: &[Change]);
 
-    /// Changes may have gone untold: whatever is remembered from before is to be let go of. Told once at the start, and
-    /// again where it was not possible to go on.
+    /// Changes may have gone untold: whatever is remembered from before is to be let go of. Told at a start from
+    /// now, and where it was not possible to go on.
     async fn missed(&self);
 
     /// The connection is lost. Changes are told late, until there is another one; what was missed meanwhile is
@@ -29,10 +29,10 @@ pub trait Follower: Send + Sync {
 pub struct Watcher(JoinHandle<()>);
 
 impl Watcher {
-    /// Begins to watch. Must be called within a runtime.
+    /// Begins to watch, within a runtime: from a moment up to which `follower` knows of everything, or from now.
     #[must_use = "it ends when it is dropped"]
-    pub fn start(engine: SpiceDb, follower: Arc<dyn Follower>) -> Self {
-        Self(tokio::spawn(follow(engine, follower)))
+    pub fn start(engine: SpiceDb, follower: Arc<dyn Follower>, from: Option<ConsistencyToken>) -> Self {
+        Self(tokio::spawn(follow(engine, follower, from)))
     }
 }
 
@@ -48,8 +48,8 @@ fn pauses() -> impl Iterator<Item = Duration> + Send {
     growing.with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter().build()
 }
 
-async fn follow(engine: SpiceDb, follower: Arc<dyn Follower>) {
-    let (mut pause, mut reached) = (pauses(), None);
+async fn follow(engine: SpiceDb, follower: Arc<dyn Follower>, mut reached: Option<ConsistencyToken>) {
+    let mut pause = pauses();
     loop {
         let error = match &reached {
             None => match engine.moment().await {
