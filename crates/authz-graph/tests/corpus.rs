@@ -87,7 +87,7 @@ async fn what_cannot_be_meant_is_refused_by_name() {
         ("[user:olga, read", "[user:olga, create", "`create` on task"),
         ("read, task:plan, allowed", "read, task:plan, perhaps", "perhaps"),
         ("read, task:plan, allowed", "read, task:plan", ""),
-        ("[execute, task:plan", "[execute, task:", "`task:`"),
+        ("[execute, task:plan", "[execute, 'task:'", "`task:`"),
         ("kind: task", "kind: tusk", "`tusk`"),
         ("kind: task", "sort: task", "sort"),
         ("lookup:", "lookups:", "lookups"),

@@ -17,10 +17,10 @@ async fn explanations_and_decisions_agree_in_many_worlds() {
     let graph = MemoryGraph::new();
     let explainer = Explainer { engine: Arc::new(graph.clone()), reader: Some(Arc::new(graph)) };
     let mut allowed = 0;
-    for seed in 0..200 {
+    for seed in 0..100 {
         allowed += verdicts(&explainer, seed, 300).await;
     }
-    assert!((6_000..54_000).contains(&allowed), "{allowed} of 60,000 are allowed");
+    assert!((3_000..27_000).contains(&allowed), "{allowed} of 30,000 are allowed");
 }
 
 async fn allows(edges: &[Relationship], principal: &Principal, action: Action, resource: &ResourceRef) -> bool {
