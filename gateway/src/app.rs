@@ -2,7 +2,7 @@
 
 use agents::AgentStore;
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{Authorizer, DenialPolicy, Gate};
+use authz::{Authorizer, DenialPolicy, Explainer, Gate};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
 use dual_write::{DualWrite, Inspector, SwitchStore};
@@ -59,6 +59,8 @@ pub struct Parts {
     pub dual_write: Arc<DualWrite>,
     /// What compares and repairs the two sides, for operators.
     pub inspector: Operated<Arc<Inspector>>,
+    /// What says why the engine decides as it does, for operators.
+    pub explainer: Operated<Explainer>,
     /// Where dual writes are switched, for operators.
     pub switches: Operated<Arc<dyn SwitchStore>>,
     /// Who tells callers apart.

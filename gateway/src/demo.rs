@@ -9,7 +9,7 @@ use crate::{
 use agents::{AcpType, NewAgent};
 use anyhow::Context as _;
 use authz::{
-    Action, Agent, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
+    Action, Agent, Explainer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
     action::{Share, Update},
 };
 use checkpoints::NewCheckpoint;
@@ -123,6 +123,7 @@ impl Stage {
             engine: Arc::clone(&inspector.dual_write.engine),
             dual_write: Arc::clone(&inspector.dual_write),
             inspector: Operated::new(Arc::clone(inspector)),
+            explainer: Operated::new(Explainer { engine: Arc::clone(&inspector.dual_write.engine), reader: None }),
             switches: Operated::new(Arc::clone(switches)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),

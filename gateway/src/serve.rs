@@ -66,6 +66,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine: Arc::clone(&storage.engine.authorizer),
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
+        explainer: Operated::new(storage.engine.explainer()),
         switches: Operated::new(switches),
         resolver: Arc::new(InTurn::new(resolvers)),
         sealer: config.sealer(),

@@ -131,8 +131,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = MemoryGraph::default();
-        let engine = Engine::open(config, Arc::new(embedded.clone()), Arc::new(embedded)).await?;
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
         Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster: None })
     }
@@ -162,8 +161,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = Arc::new(GraphEngine::new(pool.clone()));
-        let engine = Engine::open(config, embedded.clone(), embedded).await?;
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
         Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster })
     }

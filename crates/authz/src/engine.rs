@@ -8,7 +8,7 @@ use crate::{
     schema::{self, Relation, Role},
     sieve::Sieve,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// One question: which of `actions` may the principal do to `resource`?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,6 +119,14 @@ impl Relationship {
     #[must_use]
     pub fn between(resource: ResourceRef, relation: Relation, subject: &ResourceRef) -> Self {
         Self { resource, relation, subject_kind: subject.kind.as_str().into(), subject_id: Arc::clone(&subject.id) }
+    }
+}
+
+/// As `SpiceDB`'s tools write it: `task:T#owner@user:alice`.
+impl fmt::Display for Relationship {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, relation, subject_kind, subject_id } = self;
+        write!(f, "{resource}#{}@{subject_kind}:{subject_id}", relation.as_str())
     }
 }
 

@@ -59,6 +59,7 @@ pub mod action;
 mod behalf;
 mod denial;
 mod engine;
+pub mod explain;
 mod gate;
 mod intent;
 mod paging;
@@ -76,6 +77,7 @@ pub use engine::{
     Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup,
     Registration, Relationship,
 };
+pub use explain::{Explained, Explainer, RelationshipReader};
 pub use gate::Gate;
 pub use intent::{Ending, Gone, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};

@@ -22,12 +22,15 @@
     reason = "a case fails by panicking"
 )]
 
+pub mod corpus;
 mod dice;
 mod extents;
+mod found;
 mod pages;
 mod scanned;
 mod world;
 
+pub use dice::Dice;
 pub use scanned::{Registry, Scanned};
 pub use world::{Cast, ForgetEvent, World, fresh, may};
 

@@ -7,7 +7,10 @@ pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
 use crate::config::Config;
-use authz::{Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, ResourceRef};
+use authz::{
+    Action, Authorizer, Check, Consistency, Explainer, Kind, Principal, RegistrationScan, RelationshipReader,
+    ResourceRef,
+};
 use proxy::Untold;
 use serde::Deserialize;
 use spicedb::Unordered;
@@ -33,28 +36,45 @@ pub struct Engine {
     pub authorizer: Arc<dyn Authorizer>,
     /// What it has heard of, as operators read it.
     pub registrations: Arc<dyn RegistrationScan>,
+    /// Its relationships, if they can be read, so that decisions can be explained.
+    pub relationships: Option<Arc<dyn RelationshipReader>>,
     /// What kind it is, for people to read.
     pub kind: &'static str,
 }
 
 impl Engine {
-    /// The configured engine; `embedded` is the one beside the rows, and `registrations` what that has heard of.
-    pub async fn open(
-        config: &Config,
-        embedded: Arc<dyn Authorizer>,
-        registrations: Arc<dyn RegistrationScan>,
-    ) -> anyhow::Result<Self> {
+    /// The configured engine; `embedded` is the one beside the rows.
+    pub async fn open<E>(config: &Config, embedded: Arc<E>) -> anyhow::Result<Self>
+    where
+        E: Authorizer + RegistrationScan + RelationshipReader + 'static,
+    {
         match config.engine {
-            EngineChoice::Graph => Ok(Self { authorizer: embedded, registrations, kind: "embedded" }),
+            EngineChoice::Graph => Ok(Self {
+                authorizer: embedded.clone(),
+                registrations: embedded.clone(),
+                relationships: Some(embedded),
+                kind: "embedded",
+            }),
             EngineChoice::Spicedb => {
-                let engine = config.spicedb.connect().await?;
-                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Unordered), kind: "spicedb" })
+                let engine = Arc::new(config.spicedb.connect().await?);
+                Ok(Self {
+                    authorizer: engine.clone(),
+                    registrations: Arc::new(Unordered),
+                    relationships: Some(engine),
+                    kind: "spicedb",
+                })
             }
             EngineChoice::Proxy => {
                 let engine = config.proxy.open()?;
-                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Untold), kind: "proxy" })
+                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Untold), relationships: None, kind: "proxy" })
             }
         }
+    }
+
+    /// What explains its decisions, to operators.
+    #[must_use]
+    pub fn explainer(&self) -> Explainer {
+        Explainer { engine: Arc::clone(&self.authorizer), reader: self.relationships.clone() }
     }
 
     /// Whether it answers now.

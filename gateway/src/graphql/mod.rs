@@ -12,6 +12,7 @@ mod documents;
 mod dual_write;
 mod errors;
 mod event;
+mod explain;
 mod graphiql;
 mod hooks;
 mod http;
@@ -28,6 +29,7 @@ mod thread;
 mod tracker;
 mod viewer;
 
+pub use explain::in_words;
 pub use switches::order;
 
 use crate::{App, Limits};
@@ -46,6 +48,7 @@ struct Query(
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
+    explain::ExplainQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.

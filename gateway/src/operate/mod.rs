@@ -1,12 +1,15 @@
-//! The operator's commands: `taskgate dual-write …`. They work on the storage that gateways use, while they
+//! The operator's commands: `taskgate dual-write …` and `taskgate explain …`. They work on the storage that gateways use, while they
 //! use it, and need the deployment's configuration and nothing else.
 
+mod explain;
 mod progress;
 mod report;
 mod scan;
 mod switches;
 
 use crate::{config::Config, storage::Storage, sweeper};
+pub use explain::Explain;
+
 use anyhow::Context as _;
 use authz::{Kind, ResourceRef};
 use chrono::TimeDelta;
@@ -40,7 +43,7 @@ enum Command {
         #[command(flatten)]
         part: Part,
     },
-    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`)
+    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`); `taskgate explain` says who may do what, and why
     Explain {
         /// A task's id, or `KIND:ID`
         thing: String,

@@ -13,6 +13,7 @@ mod checkpoints;
 mod clients;
 mod dual_write;
 mod embedded;
+mod explain;
 mod faults;
 mod fields;
 mod key_kills;
