@@ -49,6 +49,8 @@ enum Command {
     /// Works on the configured storage, beside running gateways. Exits with 0 when nothing is wrong, or no longer; with 3 when
     /// orphans were found, or are left; with 130 when it was interrupted, having said where to go on; with 1 when it failed.
     DualWrite(operate::DualWrite),
+    /// Say which authorization engine answers whom, and copy relationships from one to another.
+    Engine(operate::Engine),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -129,6 +131,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => run(cli.flags, serve::serve)?,
         Command::Migrate => run(cli.flags, serve::migrate)?,
         Command::Schema(command) => run(cli.flags, |config| command.run(config))?,
+        Command::Engine(arguments) => return run(cli.flags, |config| operate::run_engine(config, arguments)),
         Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
     }
     Ok(ExitCode::SUCCESS)

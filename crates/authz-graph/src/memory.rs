@@ -4,7 +4,8 @@ use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
     Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind,
-    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
+    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, RelationshipScan,
+    ResourceRef, Role,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -104,6 +105,26 @@ impl Edges {
 }
 
 impl Edges {
+    /// The first `limit` resources of `kind` behind `after`, sorted.
+    fn behind(&self, kind: Kind, after: Option<&str>, limit: u32) -> impl Iterator<Item = &ResourceRef> {
+        let behind = |resource: &&ResourceRef| resource.kind == kind && after.is_none_or(|after| *resource.id > *after);
+        let behind: BTreeSet<_> = self.0.keys().filter(behind).collect();
+        behind.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    /// All that is said of a resource, as it was written.
+    fn said_of(&self, resource: &ResourceRef) -> impl Iterator<Item = Relationship> {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        subjects.flat_map(move |(subject, held)| {
+            held.iter().map(move |relation| Relationship {
+                resource: resource.clone(),
+                relation,
+                subject_kind: Arc::clone(&subject.kind),
+                subject_id: Arc::clone(&subject.id),
+            })
+        })
+    }
+
     /// What is said of a resource.
     fn known(&self, resource: &ResourceRef) -> Option<Known> {
         let subjects = self.0.get(resource)?;
@@ -206,15 +227,20 @@ impl Authorizer for MemoryGraph {
 impl RegistrationScan for MemoryGraph {
     async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Known>, EngineError> {
         let edges = self.read();
-        let behind = |resource: &&ResourceRef| resource.kind == kind && after.is_none_or(|after| *resource.id > *after);
-        let behind: BTreeSet<_> = edges.0.keys().filter(behind).collect();
-        let page = behind.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(page.filter_map(|resource| edges.known(resource)).collect())
+        Ok(edges.behind(kind, after, limit).filter_map(|resource| edges.known(resource)).collect())
     }
 
     async fn known(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
         let edges = self.read();
         let resources = ids.iter().map(|id| ResourceRef { kind, id: Arc::clone(id) });
         Ok(resources.filter_map(|resource| edges.known(&resource)).collect())
+    }
+}
+
+#[async_trait]
+impl RelationshipScan for MemoryGraph {
+    async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Relationship>, EngineError> {
+        let edges = self.read();
+        Ok(edges.behind(kind, after, limit).flat_map(|resource| edges.said_of(resource)).collect())
     }
 }

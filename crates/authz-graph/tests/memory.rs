@@ -2,7 +2,7 @@
 
 use authz::Authorizer;
 use authz_graph::MemoryGraph;
-use conformance::Registry;
+use conformance::{Readable, Registry};
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -17,5 +17,11 @@ fn registry() -> Ready<Registry> {
     ready(Registry { engine: Arc::new(graph.clone()), registrations: Arc::new(graph) })
 }
 
+fn readable() -> Ready<Readable> {
+    let graph = MemoryGraph::new();
+    ready(Readable { engine: Arc::new(graph.clone()), relationships: Arc::new(graph) })
+}
+
 conformance::authorizer!(engine);
 conformance::registrations!(registry);
+conformance::relationships!(readable);

@@ -28,7 +28,7 @@ mod pages;
 mod scanned;
 mod world;
 
-pub use scanned::{Registry, Scanned};
+pub use scanned::{Readable, Registry, Scanned};
 pub use world::{Cast, ForgetEvent, World, fresh, may};
 
 /// Writes down which cases make up a suite, and the macro that runs them. A case that no suite names

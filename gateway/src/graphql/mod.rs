@@ -20,6 +20,7 @@ mod limits;
 mod orphans;
 mod page;
 mod requires;
+mod routes;
 mod shared;
 mod stored;
 mod switches;
@@ -46,6 +47,7 @@ struct Query(
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
+    routes::RouteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -59,6 +61,7 @@ struct Mutation(
     api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
     switches::SwitchMutation,
+    routes::RouteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

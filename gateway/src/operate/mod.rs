@@ -1,10 +1,13 @@
-//! The operator's commands: `taskgate dual-write …`. They work on the storage that gateways use, while they
+//! The operator's commands: `taskgate dual-write …` and `taskgate engine …`. They work on the storage that gateways use, while they
 //! use it, and need the deployment's configuration and nothing else.
 
+mod engine;
 mod progress;
 mod report;
 mod scan;
 mod switches;
+
+pub use engine::{Engine, run as run_engine};
 
 use crate::{config::Config, storage::Storage, sweeper};
 use anyhow::Context as _;
@@ -127,6 +130,7 @@ pub async fn run(config: Config, arguments: DualWrite) -> anyhow::Result<ExitCod
 async fn execute(config: &Config, storage: &Storage, arguments: DualWrite, report: Report) -> anyhow::Result<Outcome> {
     let mut inspector = sweeper::inspector(&config.dual_write, storage);
     crate::switches::read(&*storage.switches, &inspector.dual_write.switches).await?;
+    crate::routes::read(&*storage.routes, &storage.engine.router).await?;
     if let Command::Orphans(part) | Command::Reconcile { part, .. } = &arguments.command
         && let Some(seconds) = part.grace
     {

@@ -4,6 +4,7 @@ use crate::counting::{Calls, Counted};
 use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
+use authz_router::Router;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
 use dual_write::{DualWrite, Inspector, Ledger};
@@ -138,7 +139,7 @@ impl World {
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
-            engine: Arc::clone(&counted),
+            engine: Router::alone(Arc::clone(&counted)),
             // What is just made may be an orphan at once.
             inspector: Operated::new(Arc::new(Inspector {
                 grace: TimeDelta::zero(),
@@ -146,6 +147,7 @@ impl World {
             })),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
+            routes: Operated::new(Arc::clone(&store) as _),
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

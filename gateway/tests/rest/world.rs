@@ -6,6 +6,7 @@ use authz::{
     Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
+use authz_router::Router;
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
@@ -114,14 +115,15 @@ impl World {
         }
         let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
-            engine: engine.clone(),
+            engine: Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
                 store.clone(),
                 Arc::new(engine.graph.clone()),
             ))),
             dual_write,
-            switches: Operated::new(store),
+            switches: Operated::new(store.clone()),
+            routes: Operated::new(store),
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),

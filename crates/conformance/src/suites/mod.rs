@@ -8,6 +8,8 @@ pub mod events;
 pub mod ledger;
 pub mod messages;
 pub mod registrations;
+pub mod relationships;
+pub mod routes;
 pub mod rows;
 pub mod states;
 pub mod switches;
