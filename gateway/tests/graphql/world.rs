@@ -4,7 +4,6 @@ use crate::counting::{Calls, Counted};
 use api_keys::{ApiKeyStore, Sealer};
 use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
 use authz_graph::MemoryGraph;
-use authz_router::Router;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
 use dual_write::{DualWrite, Inspector, Ledger};
@@ -139,7 +138,7 @@ impl World {
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
-            engine: Router::alone(Arc::clone(&counted)),
+            engine: authz_router::Router::alone(Arc::clone(&counted)),
             // What is just made may be an orphan at once.
             inspector: Operated::new(Arc::new(Inspector {
                 grace: TimeDelta::zero(),

@@ -6,7 +6,6 @@ use authz::{
     Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
-use authz_router::Router;
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
@@ -115,7 +114,7 @@ impl World {
         }
         let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
-            engine: Router::alone(engine.clone()),
+            engine: authz_router::Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
                 store.clone(),

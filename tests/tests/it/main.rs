@@ -24,6 +24,7 @@ mod operations;
 mod orphans;
 mod permissions;
 mod routes;
+mod routing;
 mod spicedb;
 mod sweep;
 mod switches;
