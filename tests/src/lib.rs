@@ -19,6 +19,7 @@ mod database;
 pub mod documents;
 pub mod faults;
 mod server;
+pub mod spicedb;
 pub mod tree;
 pub mod wire;
 pub mod world;

@@ -84,6 +84,6 @@ pub use paging::{After, Direction, Page, SortKey, Start, Window};
 pub use permit::{Grants, Guarded, Permit, Scope, Target};
 pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
 pub use resource::{Agent, Allows, ApiKey, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant, UnknownResource};
-pub use scan::{Known, RegistrationScan};
+pub use scan::{Known, RegistrationScan, RelationshipScan};
 pub use schema::{Relation, Role};
 pub use sieve::Sieve;

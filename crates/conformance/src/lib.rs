@@ -31,7 +31,7 @@ mod scanned;
 mod world;
 
 pub use dice::Dice;
-pub use scanned::{Registry, Scanned};
+pub use scanned::{Readable, Registry, Scanned};
 pub use world::{Cast, ForgetEvent, World, fresh, may};
 
 /// Writes down which cases make up a suite, and the macro that runs them. A case that no suite names

@@ -3,7 +3,7 @@
 
 mod sections;
 
-pub use sections::{Database, DualWrite, Metrics, Token};
+pub use sections::{Database, DualWrite, Metrics, Routing, Token};
 
 use crate::{
     Limits,
@@ -111,6 +111,8 @@ pub struct Config {
     pub limits: Limits,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
+    /// How it is followed which engine answers whom, and what a second one may cost.
+    pub routing: Routing,
     /// Where instruments are read.
     pub metrics: Metrics,
     /// How the log is written.
@@ -140,6 +142,7 @@ impl Default for Config {
             database: Database::default(),
             limits: Limits::default(),
             dual_write: DualWrite::default(),
+            routing: Routing::default(),
             metrics: Metrics::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
@@ -227,6 +230,7 @@ impl Config {
         );
         self.dual_write.check()?;
         self.proxy.check()?;
+        self.routing.check()?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -270,6 +274,8 @@ mod tests {
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
+            ("[routing]\nrefresh_ms = 0", "routing.refresh_ms"),
+            ("[routing]\nshadow_timeout_ms = 0", "routing.shadow_timeout_ms"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

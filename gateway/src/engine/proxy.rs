@@ -78,6 +78,11 @@ impl ProxySection {
         AuthzProxy::new(settings).context("configuration key `proxy`")
     }
 
+    /// Whether there is an address to speak to.
+    pub(super) const fn is_configured(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     /// Whether callers are the service's to know.
     #[must_use]
     pub const fn knows_callers(&self) -> bool {

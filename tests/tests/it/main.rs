@@ -26,6 +26,7 @@ mod orphans;
 mod permissions;
 mod proxy;
 mod routes;
+mod routing;
 mod spicedb;
 mod sweep;
 mod switches;
