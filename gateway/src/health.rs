@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether it can do its work. Open to anybody, and says nothing of
 //! what went wrong: that is in the log.
 
-use crate::storage::Health;
+use crate::{cache, storage::Health};
 use axum::{
     Json, Router,
     extract::State,
@@ -37,6 +37,7 @@ async fn ready(State(health): State<Health>) -> Response {
     let check = |kind, answers| json!({ "kind": kind, "status": if answers { "ok" } else { "unavailable" } });
     let (store, engine) = (check(health.kind, rows), check(health.engine.kind, decisions));
     let events = json!({ "kind": "in process (one node only)", "status": "ok" });
-    (status, Json(json!({ "status": word, "checks": { "store": store, "engine": engine, "events": events } })))
-        .into_response()
+    let cache = cache::health(health.engine.cache.as_deref());
+    let checks = json!({ "store": store, "engine": engine, "cache": cache, "events": events });
+    (status, Json(json!({ "status": word, "checks": checks }))).into_response()
 }

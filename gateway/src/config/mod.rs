@@ -7,6 +7,7 @@ pub use sections::{Database, DualWrite, Metrics, Token};
 
 use crate::{
     Limits,
+    cache::CacheSection,
     engine::{EngineChoice, SpiceDbSection},
 };
 use api_keys::Sealer;
@@ -86,6 +87,12 @@ pub struct Config {
     pub engine: EngineChoice,
     /// How `SpiceDB` is spoken to, where it decides.
     pub spicedb: SpiceDbSection,
+    /// Where gateways meet: a Redis server, or nodes of a cluster, with commas between them.
+    pub redis_url: Option<SecretString>,
+    /// Whether that is a cluster. Several addresses always are.
+    pub redis_cluster: bool,
+    /// What is kept of decisions.
+    pub cache: CacheSection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -126,6 +133,9 @@ impl Default for Config {
             database_url: None,
             engine: EngineChoice::default(),
             spicedb: SpiceDbSection::default(),
+            redis_url: None,
+            redis_cluster: false,
+            cache: CacheSection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -149,8 +159,8 @@ const PREFIX: &str = "TASKGATE_";
 const DEFAULT_FILE: &str = "taskgate.toml";
 
 impl Config {
-    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…` and
-    /// `DATABASE_URL`, then `flags` as pairs of key and value.
+    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…`,
+    /// `DATABASE_URL` and `REDIS_URL`, then `flags` as pairs of key and value.
     pub fn load(file: Option<&Path>, flags: Vec<(&'static str, Value)>) -> anyhow::Result<Self> {
         let named = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
         anyhow::ensure!(
@@ -162,7 +172,7 @@ impl Config {
         if named.is_file() {
             figment = figment.merge(Toml::file_exact(named));
         }
-        figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
+        figment = figment.merge(Env::raw().only(&["DATABASE_URL", "REDIS_URL"]));
         // `__` leads into a section: TASKGATE_LIMITS__BODY_BYTES. CONFIG is the file itself.
         figment = figment.merge(Env::prefixed(PREFIX).ignore(&["CONFIG"]).split("__"));
         for (key, value) in flags {
@@ -223,6 +233,7 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.cache.check(self)?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -262,6 +273,10 @@ mod tests {
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
+            ("[cache]\nmode = 'redis'", "redis_url"),
+            ("[cache]\nttl = 1", "ttl"),
+            ("[cache]\nlease_ms = 0", "cache.lease_ms"),
+            ("[cache]\nprefix = 'a{b}'", "cache.prefix"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

@@ -4,8 +4,9 @@ mod spicedb;
 
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
-use crate::config::Config;
+use crate::{cache, config::Config};
 use authz::{Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, ResourceRef};
+use cache_redis::DecisionCache;
 use serde::Deserialize;
 use spicedb::Unordered;
 use std::{sync::Arc, time::Duration};
@@ -30,6 +31,8 @@ pub struct Engine {
     pub registrations: Arc<dyn RegistrationScan>,
     /// What kind it is, for people to read.
     pub kind: &'static str,
+    /// What is kept of its answers: `authorizer`, when there is one.
+    pub cache: Option<Arc<DecisionCache>>,
 }
 
 impl Engine {
@@ -39,12 +42,24 @@ impl Engine {
         embedded: Arc<dyn Authorizer>,
         registrations: Arc<dyn RegistrationScan>,
     ) -> anyhow::Result<Self> {
-        match config.engine {
-            EngineChoice::Graph => Ok(Self { authorizer: embedded, registrations, kind: "embedded" }),
+        let engine = match config.engine {
+            EngineChoice::Graph => Self { authorizer: embedded, registrations, kind: "embedded", cache: None },
             EngineChoice::Spicedb => {
-                let engine = config.spicedb.connect().await?;
-                Ok(Self { authorizer: Arc::new(engine), registrations: Arc::new(Unordered), kind: "spicedb" })
+                let engine = config.spicedb.connect(config.cache.is_on(config)).await?;
+                Self { authorizer: Arc::new(engine), registrations: Arc::new(Unordered), kind: "spicedb", cache: None }
             }
+        };
+        // Commands write, too: what they change is let go of like all else.
+        Ok(match cache::around(&engine.authorizer, engine.kind, config)? {
+            Some(cache) => Self { authorizer: cache.clone(), cache: Some(cache), ..engine },
+            None => engine,
+        })
+    }
+
+    /// Tells other gateways that this one is no longer to be waited for.
+    pub async fn close(&self) {
+        if let Some(cache) = &self.cache {
+            cache.close().await;
         }
     }
 

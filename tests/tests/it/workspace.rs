@@ -53,6 +53,11 @@ const ROOMS: &[Room] = &[
     Room { name: "authz-graph", may_use: &["authz", "coalesce"], must_not_reach: &["axum", "async-graphql"] },
     // The crate with SpiceDB's messages brings tonic's server along, and with it axum.
     Room { name: "authz-spicedb", may_use: &["authz"], must_not_reach: &["async-graphql", "sqlx", "redis"] },
+    Room {
+        name: "cache-redis",
+        may_use: &["authz", "instruments"],
+        must_not_reach: &["axum", "async-graphql", "sqlx", "tonic"],
+    },
     Room { name: "store-postgres", may_use: STORE, must_not_reach: &["axum", "tonic", "async-graphql"] },
     Room { name: "store-memory", may_use: PORTS, must_not_reach: &["sqlx", "axum", "async-graphql"] },
     Room { name: "conformance", may_use: PORTS, must_not_reach: &["sqlx", "axum", "async-graphql"] },
@@ -71,6 +76,7 @@ const ROOMS: &[Room] = &[
             "instruments",
             "authz-graph",
             "authz-spicedb",
+            "cache-redis",
             "store-postgres",
             "store-memory",
         ],

@@ -1,0 +1,134 @@
+//! The decision cache around the engine: whether there is one, and of what kind.
+
+use crate::{config::Config, engine::EngineChoice};
+use anyhow::Context as _;
+use authz::Authorizer;
+use cache_redis::{DecisionCache, Redis, Settings};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// Where decisions are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMode {
+    /// `redis` when a Redis is configured and the engine is elsewhere, else `off`.
+    #[default]
+    Auto,
+    /// Nowhere.
+    Off,
+    /// In the process, where one gateway is all there is.
+    Process,
+    /// In the process, and in Redis.
+    Redis,
+}
+
+/// How decisions are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSection {
+    /// Where.
+    pub mode: CacheMode,
+    /// How old a decision may be that is changed behind the gateways' back, in milliseconds.
+    pub staleness_ms: u64,
+    /// How many are kept in the process.
+    pub entries: u64,
+    /// How long a gateway that hangs delays those who write, in milliseconds. The same at every gateway.
+    pub lease_ms: u64,
+    /// How long a request waits for Redis before the engine is asked, in milliseconds.
+    pub deadline_ms: u64,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+}
+
+impl Default for CacheSection {
+    fn default() -> Self {
+        Self {
+            mode: CacheMode::Auto,
+            staleness_ms: 30_000,
+            entries: 200_000,
+            lease_ms: 2_000,
+            deadline_ms: 50,
+            prefix: "taskgate".to_owned(),
+        }
+    }
+}
+
+impl CacheSection {
+    /// What must hold of a cache that is used.
+    pub(crate) fn check(&self, config: &Config) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.mode != CacheMode::Redis || config.redis_url.is_some(),
+            "configuration key `cache.mode` is `redis`, and `redis_url` is not set"
+        );
+        // A lease is renewed four times, and a millisecond has no quarter.
+        anyhow::ensure!((100..=30_000).contains(&self.lease_ms), "configuration key `cache.lease_ms` is 100 to 30000");
+        anyhow::ensure!(self.staleness_ms > 0, "configuration key `cache.staleness_ms` is 0");
+        anyhow::ensure!(self.deadline_ms > 0, "configuration key `cache.deadline_ms` is 0");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        anyhow::ensure!(
+            !self.prefix.is_empty() && self.prefix.chars().all(plain),
+            "configuration key `cache.prefix` is letters, digits, `-`, `_`, `.` and `:`"
+        );
+        Ok(())
+    }
+
+    /// Where decisions are kept, with nothing left open.
+    pub(crate) const fn mode(&self, config: &Config) -> CacheMode {
+        match self.mode {
+            CacheMode::Auto if config.redis_url.is_some() && !matches!(config.engine, EngineChoice::Graph) => {
+                CacheMode::Redis
+            }
+            CacheMode::Auto => CacheMode::Off,
+            mode @ (CacheMode::Off | CacheMode::Process | CacheMode::Redis) => mode,
+        }
+    }
+
+    /// Whether the engine may answer reads from a moment ago: somebody remembers what was written since.
+    pub(crate) const fn is_on(&self, config: &Config) -> bool {
+        !matches!(self.mode(config), CacheMode::Off)
+    }
+
+    fn redis(&self, config: &Config) -> anyhow::Result<Redis> {
+        let urls = config.redis_url.as_ref().context("configuration key `redis_url` is not set")?;
+        let urls: Vec<SecretString> =
+            urls.expose_secret().split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
+        Ok(Redis {
+            cluster: config.redis_cluster || urls.len() > 1,
+            urls,
+            prefix: self.prefix.clone(),
+            lease: Duration::from_millis(self.lease_ms),
+            deadline: Duration::from_millis(self.deadline_ms),
+        })
+    }
+}
+
+/// The configured cache around an engine; none when there is to be none.
+pub fn around(engine: &Arc<dyn Authorizer>, kind: &str, config: &Config) -> anyhow::Result<Option<Arc<DecisionCache>>> {
+    let section = &config.cache;
+    let settings = Settings {
+        engine: kind.to_owned(),
+        staleness: Duration::from_millis(section.staleness_ms),
+        entries: section.entries,
+        window: Duration::from_millis(config.spicedb.staleness_ms),
+    };
+    let cache = match section.mode(config) {
+        CacheMode::Auto | CacheMode::Off => return Ok(None),
+        CacheMode::Process => DecisionCache::in_process(Arc::clone(engine), &settings),
+        CacheMode::Redis => DecisionCache::shared(Arc::clone(engine), &settings, &section.redis(config)?)
+            .context("configuration key `redis_url`")?,
+    };
+    Ok(Some(Arc::new(cache)))
+}
+
+/// What readiness says of it. Without Redis a gateway is slower, and ready.
+#[must_use]
+pub fn health(cache: Option<&DecisionCache>) -> Value {
+    match cache {
+        None => json!({ "kind": "off", "status": "ok" }),
+        Some(cache) => {
+            json!({ "kind": cache.kind(), "status": if cache.answers() { "ok" } else { "unavailable" } })
+        }
+    }
+}
