@@ -17,6 +17,7 @@ mod growth;
 mod load;
 mod process;
 mod ratio;
+mod readers;
 mod reconcile;
 mod revokes;
 
@@ -64,6 +65,9 @@ async fn main() -> ExitCode {
     }
     if wanted("growth") {
         bars.extend(growth::measure().await);
+    }
+    if wanted("readers") {
+        bars.extend(readers::measure().await);
     }
     if wanted("reconcile") {
         bars.extend(reconcile::measure().await);
