@@ -6,6 +6,7 @@
 
 pub mod agent_keys;
 pub mod app;
+pub mod cache;
 pub mod caller;
 pub mod cluster;
 pub mod config;

@@ -6,12 +6,14 @@ mod spicedb;
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
-use crate::config::Config;
+use crate::{cache, config::Config};
 use authz::{
     Action, Authorizer, Check, Consistency, Explainer, Kind, Principal, RegistrationScan, RelationshipReader,
     RelationshipScan, ResourceRef,
 };
 use authz_router::{EngineName, InUse, Router};
+use authz_spicedb::Watcher;
+use cache_redis::DecisionCache;
 use futures::future::join_all;
 use instruments::RoutingCounts;
 use proxy::Untold;
@@ -57,6 +59,10 @@ pub struct Engine {
     pub readable: BTreeMap<EngineName, Arc<dyn RelationshipScan>>,
     /// What kind the one is that answers what nobody has routed, for people to read.
     pub kind: &'static str,
+    /// What is kept of the answers of those that are elsewhere.
+    pub caches: Vec<Arc<DecisionCache>>,
+    /// What tells the cache of changes that others make in `SpiceDB`.
+    _watcher: Option<Arc<Watcher>>,
 }
 
 /// How an engine stands.
@@ -77,15 +83,15 @@ impl Engine {
     where
         E: Authorizer + RegistrationScan + RelationshipReader + RelationshipScan + 'static,
     {
-        let mut engines = Engines::default();
-        engines.add(EngineName::GRAPH, embedded.clone());
-        let mut spicedb = None;
+        let mut engines = Engines { config, all: BTreeMap::new(), caches: Vec::new() };
+        engines.add(EngineName::GRAPH, embedded.clone())?;
+        let (mut spicedb, mut watcher) = (None, None);
         if config.engine == EngineChoice::Spicedb || config.spicedb.is_configured() {
-            match config.spicedb.connect().await {
+            match config.spicedb.connect(config.cache.keeps(config, &EngineName::SPICEDB)).await {
                 Ok(engine) => {
-                    let engine = Arc::new(engine);
-                    engines.add(EngineName::SPICEDB, engine.clone());
-                    spicedb = Some(engine);
+                    let cache = engines.add(EngineName::SPICEDB, Arc::new(engine.clone()))?;
+                    watcher = cache.map(|cache| Arc::new(Watcher::start(engine.clone(), cache::told_of(cache), None)));
+                    spicedb = Some(Arc::new(engine));
                 }
                 Err(error) if config.engine == EngineChoice::Spicedb => return Err(error),
                 Err(error) => {
@@ -97,7 +103,7 @@ impl Engine {
             }
         }
         if config.engine == EngineChoice::Proxy || config.proxy.is_configured() {
-            engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?));
+            engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?))?;
         }
         let (registrations, relationships, kind): (Arc<dyn RegistrationScan>, Option<Arc<dyn RelationshipReader>>, _) =
             match config.engine {
@@ -106,15 +112,23 @@ impl Engine {
                 EngineChoice::Proxy => (Arc::new(Untold), None, "proxy"),
             };
         let bounds = config.routing.bounds();
-        let router = Router::new(config.engine.name(), engines.0, bounds, Arc::new(RoutingCounts));
+        let router = Router::new(config.engine.name(), engines.all, bounds, Arc::new(RoutingCounts));
         let readable: BTreeMap<_, Arc<dyn RelationshipScan>> = BTreeMap::from([(EngineName::GRAPH, embedded as _)]);
-        Ok(Self { router, registrations, relationships, readable, kind })
+        let caches = engines.caches;
+        Ok(Self { router, registrations, relationships, readable, kind, caches, _watcher: watcher })
     }
 
     /// What explains, to operators, the decisions of the one that answers what nobody has routed.
     #[must_use]
     pub fn explainer(&self) -> Explainer {
         Explainer { engine: Arc::new(self.router.clone()), reader: self.relationships.clone() }
+    }
+
+    /// Tells other gateways that this one is no longer to be waited for.
+    pub async fn close(&self) {
+        for cache in &self.caches {
+            cache.close().await;
+        }
     }
 
     /// How each engine stands that routes lead to; first the one that answers what nobody has routed.
@@ -130,15 +144,21 @@ impl Engine {
     }
 }
 
-/// The engines of the router, by name.
-#[derive(Default)]
-struct Engines(BTreeMap<EngineName, Arc<dyn Authorizer>>);
+/// The engines of the router, by name, and what is kept of their answers.
+struct Engines<'a> {
+    config: &'a Config,
+    all: BTreeMap<EngineName, Arc<dyn Authorizer>>,
+    caches: Vec<Arc<DecisionCache>>,
+}
 
-impl Engines {
-    /// Every engine comes to the router by this way. What is to be put around each engine by itself, such as what
-    /// remembers its answers, is put around it here.
-    fn add(&mut self, name: EngineName, engine: Arc<dyn Authorizer>) {
-        self.0.insert(name, engine);
+impl Engines<'_> {
+    /// Every engine comes to the router by this way, and what keeps its answers is put around it here: commands
+    /// write, too, and what they change is let go of like all else.
+    fn add(&mut self, name: EngineName, engine: Arc<dyn Authorizer>) -> anyhow::Result<Option<Arc<DecisionCache>>> {
+        let cache = cache::around(&engine, &name, self.config)?;
+        self.caches.extend(cache.clone());
+        self.all.insert(name, cache.clone().map_or(engine, |cache| cache as _));
+        Ok(cache)
     }
 }
 

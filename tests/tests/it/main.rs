@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod cache;
 mod checkpoints;
 mod clients;
 mod dual_write;
