@@ -9,6 +9,7 @@ pub mod app;
 pub mod caller;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod engine;
 pub mod failure;

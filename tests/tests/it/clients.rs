@@ -2,7 +2,7 @@
 //! `tests/run` has installed what they need.
 
 use blackbox::{Server, Storage, tree};
-use std::{path::PathBuf, process::Stdio};
+use std::{ffi::OsStr, path::PathBuf, process::Stdio};
 use tokio::process::Command;
 
 /// The Python that `tests/clients/setup` has made.
@@ -11,13 +11,13 @@ fn python() -> PathBuf {
 }
 
 /// The folder that holds it, and everything else that was set up.
-pub fn home() -> PathBuf {
+fn home() -> PathBuf {
     let python = python();
     python.ancestors().nth(3).expect("the python lies in a virtual environment").to_owned()
 }
 
 /// Runs a program against a server, and has it succeed.
-pub async fn succeeds(server: &Server, mut command: Command) {
+async fn succeeds(server: &Server, mut command: Command) {
     command
         .env("BASE_URL", server.demo.url())
         .env("TOKEN", server.owner().token.unwrap_or_default())
@@ -35,15 +35,19 @@ pub async fn succeeds(server: &Server, mut command: Command) {
 
 async fn passes(script: &str) {
     let server = Server::start(Storage::Url).await;
+    runs(&server, script, &[]).await;
+}
+
+/// Runs a script of `tests/clients` by what its name ends with, or as the program it is.
+async fn runs(server: &Server, script: &str, environment: &[(&str, PathBuf)]) {
     let path = tree::root().join("tests/clients").join(script);
-    let command = if path.extension().is_some_and(|kind| kind == "py") {
-        let mut command = Command::new(python());
-        command.arg(path);
-        command
-    } else {
-        Command::new(path)
+    let mut command = match path.extension().and_then(OsStr::to_str) {
+        Some("py") => Command::new(python()),
+        Some("mjs") => Command::new(python().with_file_name("node")),
+        _ => Command::new("env"),
     };
-    succeeds(&server, command).await;
+    command.arg(path).envs(environment.iter().cloned());
+    succeeds(server, command).await;
 }
 
 #[tokio::test]
@@ -64,4 +68,18 @@ async fn a_generated_typescript_client_compiles_strictly_and_tells_the_story() {
 #[tokio::test]
 async fn a_generated_python_client_checks_strictly_and_tells_the_story() {
     passes("typed/python/run").await;
+}
+
+#[tokio::test]
+async fn the_console_asks_what_the_schema_has_and_checks_strictly() {
+    passes("console/check").await;
+}
+
+/// The pictures are kept under the target folder, for people to look at.
+#[tokio::test]
+async fn the_console_is_used_by_people_in_a_browser() {
+    let pictures = home().join("../../console");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let server = Server::start(Storage::Url).await;
+    runs(&server, "console/story.mjs", &[("SCREENSHOTS", pictures)]).await;
 }

@@ -11,6 +11,7 @@
 mod bad_input;
 mod checkpoints;
 mod clients;
+mod console;
 mod dual_write;
 mod embedded;
 mod faults;
