@@ -10,6 +10,7 @@ pub mod cache;
 pub mod caller;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod engine;
 pub mod failure;

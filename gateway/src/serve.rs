@@ -4,6 +4,7 @@ use crate::{
     App, Failure, Parts,
     agent_keys::AgentKeys,
     config::Config,
+    console,
     demo::Demo,
     follow::Follower,
     graphql, health,
@@ -108,6 +109,7 @@ fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> R
         .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(config.request_timeout(), in_time)))
         // It ends what takes too long by itself, in its own words.
         .merge(graphql::router(app.clone()))
+        .merge(console::router())
         .layer(CompressionLayer::new())
         .merge(health::router(storage.health.clone()))
         .merge(metrics::router(metrics, app.clone()))
@@ -141,7 +143,7 @@ fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
         writeln!(out, "  {part:<9}{}", member.token)?;
     }
     if let Some(viewer) = demo.principals.get("viewer") {
-        writeln!(out, "\nTry it (GraphiQL is at {url}/graphiql):\n")?;
+        writeln!(out, "\nLook around at {url}/, or try it (GraphiQL is at {url}/graphiql):\n")?;
         writeln!(
             out,
             "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\",

@@ -12,6 +12,7 @@ mod bad_input;
 mod cache;
 mod checkpoints;
 mod clients;
+mod console;
 mod dual_write;
 mod embedded;
 mod explain;
