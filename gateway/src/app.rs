@@ -2,7 +2,7 @@
 
 use agents::AgentStore;
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{DenialPolicy, Gate};
+use authz::{DenialPolicy, Explainer, Gate};
 use authz_router::{RouteStore, Router};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
@@ -60,6 +60,8 @@ pub struct Parts {
     pub dual_write: Arc<DualWrite>,
     /// What compares and repairs the two sides, for operators.
     pub inspector: Operated<Arc<Inspector>>,
+    /// What says why the engine decides as it does, for operators.
+    pub explainer: Operated<Explainer>,
     /// Where dual writes are switched, for operators.
     pub switches: Operated<Arc<dyn SwitchStore>>,
     /// Where it is said which engine answers whom, for operators.
@@ -94,9 +96,8 @@ impl App {
     /// The gate of a known caller.
     #[must_use]
     pub fn gate(&self, context: &AuthContext) -> Gate {
-        let (principal, tenant) = (context.principal().clone(), context.tenant().clone());
-        let engine = self.engine.of(&tenant);
-        Gate::new(principal, tenant, engine, self.denials)
+        let engine = Arc::new(self.engine.clone());
+        Gate::on_behalf(context.principal().clone(), context.behalf(), engine, self.denials)
     }
 }
 

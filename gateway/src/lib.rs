@@ -6,9 +6,11 @@
 
 pub mod agent_keys;
 pub mod app;
+pub mod cache;
 pub mod caller;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod engine;
 pub mod failure;

@@ -4,6 +4,7 @@ use crate::{
     App, Failure, Parts,
     agent_keys::AgentKeys,
     config::Config,
+    console,
     demo::Demo,
     follow::Follower,
     graphql, health,
@@ -22,7 +23,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{InTurn, Operated, TokenTable};
+use identity::{InTurn, Operated, Resolver, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -61,15 +62,20 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     } else {
         None
     };
-    // A configured token is known without asking the database.
+    // A configured token is known without asking the database, and an agent's key without asking a service.
     let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
+    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(table), Arc::new(keys)];
+    if let Some(service) = config.proxy.resolver()? {
+        resolvers.push(Arc::new(service));
+    }
     let app = App::new(Parts {
         engine,
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
+        explainer: Operated::new(storage.engine.explainer()),
         switches: Operated::new(switches),
         routes: Operated::new(route_store),
-        resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
+        resolver: Arc::new(InTurn::new(resolvers)),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
         denials: config.denials.into(),
@@ -103,6 +109,7 @@ fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> R
         .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(config.request_timeout(), in_time)))
         // It ends what takes too long by itself, in its own words.
         .merge(graphql::router(app.clone()))
+        .merge(console::router())
         .layer(CompressionLayer::new())
         .merge(health::router(storage.health.clone()))
         .merge(metrics::router(metrics, app.clone()))
@@ -136,7 +143,7 @@ fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
         writeln!(out, "  {part:<9}{}", member.token)?;
     }
     if let Some(viewer) = demo.principals.get("viewer") {
-        writeln!(out, "\nTry it (GraphiQL is at {url}/graphiql):\n")?;
+        writeln!(out, "\nLook around at {url}/, or try it (GraphiQL is at {url}/graphiql):\n")?;
         writeln!(
             out,
             "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\",

@@ -4,7 +4,7 @@ use crate::{
     Stores, cluster,
     cluster::Cluster,
     config::{Config, StorageChoice},
-    engine::{Embedded, Engine},
+    engine::Engine,
 };
 use anyhow::Context as _;
 use authz_graph::{GraphEngine, MemoryGraph};
@@ -134,7 +134,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Embedded::new(&Arc::new(MemoryGraph::default()))).await?;
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
         Ok(Self::with(store, stores, engine, health, None))
     }
@@ -164,7 +164,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Embedded::new(&Arc::new(GraphEngine::new(pool.clone())))).await?;
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
         Ok(Self::with(store, stores, engine, health, cluster))
     }
@@ -183,6 +183,7 @@ impl Storage {
 
     /// Lets go of connections, and stops a private cluster.
     pub async fn close(self) {
+        self.engine.close().await;
         if let Some(pool) = &self.health.pool {
             pool.close().await;
         }

@@ -4,8 +4,9 @@ use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
     Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind,
-    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, RelationshipScan,
-    ResourceRef, Role,
+    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship,
+    RelationshipReader, RelationshipScan, ResourceRef, Role,
+    explain::LINKS,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -91,6 +92,22 @@ impl Edges {
         let inside = !held.is_empty() && is_gated(check) && self.is_inside(subject, &check.resource);
         let of_parent = self.of_parent(subject, &check.resource, asked_of_parent(check));
         Standing { held, inside, of_parent }.decide(check)
+    }
+
+    /// The relationships of `resource` that `of` lets through.
+    fn relationships<'a>(
+        &'a self,
+        resource: &'a ResourceRef,
+        of: impl Fn(&Subject, Relation) -> bool + 'a,
+    ) -> impl Iterator<Item = Relationship> + 'a {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        let all = subjects.flat_map(|(subject, held)| held.iter().map(move |relation| (subject, relation)));
+        all.filter(move |(subject, relation)| of(subject, *relation)).map(|(subject, relation)| Relationship {
+            resource: resource.clone(),
+            relation,
+            subject_kind: Arc::clone(&subject.kind),
+            subject_id: Arc::clone(&subject.id),
+        })
     }
 
     fn holders(&self, resource: &ResourceRef) -> Vec<Holder> {
@@ -234,6 +251,19 @@ impl RegistrationScan for MemoryGraph {
         let edges = self.read();
         let resources = ids.iter().map(|id| ResourceRef { kind, id: Arc::clone(id) });
         Ok(resources.filter_map(|resource| edges.known(&resource)).collect())
+    }
+}
+
+#[async_trait]
+impl RelationshipReader for MemoryGraph {
+    async fn of(
+        &self,
+        principal: &Principal,
+        resources: &[ResourceRef],
+    ) -> Result<Vec<Vec<Relationship>>, EngineError> {
+        let (edges, asking) = (self.read(), Subject::of(principal));
+        let matters = |subject: &Subject, relation: Relation| *subject == asking || LINKS.contains(&relation);
+        Ok(resources.iter().map(|resource| edges.relationships(resource, matters).collect()).collect())
     }
 }
 

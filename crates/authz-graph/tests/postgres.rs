@@ -2,8 +2,8 @@
 #![expect(clippy::expect_used, reason = "a test without its database fails")]
 
 use authz::{
-    Action, Authorizer, Check, Consistency, Decision, EngineError, Extent, Kind, Lookup, Principal, Relation,
-    Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, Decision, EngineError, Explainer, Extent, Kind, Lookup, Principal,
+    Relation, Relationship, ResourceRef,
 };
 use authz_graph::GraphEngine;
 use conformance::{Readable, Registry, fresh};
@@ -36,12 +36,19 @@ async fn registry() -> Registry {
     Registry { engine: engine.clone(), registrations: engine }
 }
 
+async fn explainer() -> Explainer {
+    let engine = Arc::new(GraphEngine::new(pool_of(4).await));
+    Explainer { engine: engine.clone(), reader: Some(engine) }
+}
+
 async fn readable() -> Readable {
     let engine = Arc::new(GraphEngine::new(pool_of(4).await));
     Readable { engine: engine.clone(), relationships: engine }
 }
 
 conformance::authorizer!(engine);
+conformance::corpus!(engine);
+conformance::explanations!(explainer);
 conformance::registrations!(registry);
 conformance::relationships!(readable);
 

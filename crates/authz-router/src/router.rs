@@ -9,8 +9,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Id, Kind, Lookup,
-    Principal, Registration, Relationship, ResourceRef, Tenant,
+    Action, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Id, Kind,
+    Lookup, Principal, Registration, Relationship, ResourceRef, Tenant,
 };
 use futures::future::try_join_all;
 use std::{
@@ -157,7 +157,7 @@ impl Router {
     }
 
     fn view(&self, account: Option<Arc<str>>) -> View {
-        View { inner: Arc::clone(&self.0), routes: self.routes(), account }
+        View { inner: Arc::clone(&self.0), routes: self.routes(), account, bound: BTreeMap::new() }
     }
 }
 
@@ -216,5 +216,21 @@ impl Authorizer for Router {
             }
         }
         Ok(all.into_iter().map(|holders| holders.into_iter().collect()).collect())
+    }
+
+    /// What the engines look like to somebody who works in an account: each as it is asked on their behalf.
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        let mut view = self.view(Some(behalf.tenant.to_text()));
+        let bound = self.0.engines.iter().filter_map(|(name, engine)| Some((name, engine.on_behalf(behalf)?)));
+        let (mut engines, mut asking) = (BTreeMap::new(), BTreeSet::new());
+        for (name, bound) in bound {
+            engines.insert(name.clone(), bound.engine);
+            if bound.asks_to_create {
+                asking.insert(name);
+            }
+        }
+        let asks_to_create = asking.contains(&view.destination(Kind::Task).engine);
+        view.bound = engines;
+        Some(Bound { engine: Arc::new(view), asks_to_create })
     }
 }

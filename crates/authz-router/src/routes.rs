@@ -25,6 +25,8 @@ impl EngineName {
     pub const GRAPH: Self = Self(Cow::Borrowed("graph"));
     /// `SpiceDB`.
     pub const SPICEDB: Self = Self(Cow::Borrowed("spicedb"));
+    /// An agentex-auth service.
+    pub const PROXY: Self = Self(Cow::Borrowed("proxy"));
 
     /// The name in a text.
     pub fn parse(text: &str) -> Result<Self, UnknownEngine> {

@@ -14,7 +14,10 @@ use authz::{
     Registration, Relationship, ResourceRef, schema,
 };
 use futures::future::{join_all, try_join_all};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// An account's engine; nobody's, without an account.
@@ -22,6 +25,8 @@ pub(crate) struct View {
     pub(crate) inner: Arc<Inner>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) account: Option<Arc<str>>,
+    /// Those engines to which more than the principal matters, as they are asked on somebody's behalf.
+    pub(crate) bound: BTreeMap<EngineName, Arc<dyn Authorizer>>,
 }
 
 /// Something to be written.
@@ -71,7 +76,17 @@ type Part<'a> = (&'a Destination, Vec<usize>);
 struct NotForgotten;
 
 impl View {
-    fn destination(&self, kind: Kind) -> &Destination {
+    /// The engine of this name. Without one nobody is let in.
+    fn engine(&self, name: &EngineName) -> Result<&Arc<dyn Authorizer>, EngineError> {
+        self.bound.get(name).map_or_else(|| self.inner.engine(name), Ok)
+    }
+
+    /// The engine of this name, if there is one, without ado.
+    fn find(&self, name: &EngineName) -> Option<&Arc<dyn Authorizer>> {
+        self.bound.get(name).or_else(|| self.inner.find(name))
+    }
+
+    pub(crate) fn destination(&self, kind: Kind) -> &Destination {
         self.routes.destination(kind, self.account.as_deref())
     }
 
@@ -98,7 +113,7 @@ impl View {
         failed: impl FnOnce(&dyn Observer),
     ) -> Option<(Comparison, OwnedSemaphorePermit)> {
         let second = to.shadow.as_ref()?;
-        let Some(engine) = self.inner.find(second) else {
+        let Some(engine) = self.find(second) else {
             failed(&*self.inner.observer);
             return None;
         };
@@ -120,7 +135,7 @@ impl View {
         checks: &[Check],
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
-        let engine = self.inner.engine(&to.engine)?;
+        let engine = self.engine(&to.engine)?;
         let decisions = engine.check(principal, checks, &wanted_of(&to.engine, consistency)).await?;
         if decisions.len() != checks.len() {
             return Err(EngineError::Malformed("a decision is missing or too many".into()));
@@ -170,7 +185,7 @@ impl View {
     pub(crate) async fn write(&self, write: &Write<'_>) -> Result<Option<ConsistencyToken>, EngineError> {
         let Some(Hearers { first, must, passing }) = self.hearers(write) else { return Ok(None) };
         let written = must.into_iter().map(async |name| {
-            let written = match self.inner.engine(name) {
+            let written = match self.engine(name) {
                 Ok(engine) => write.apply(&**engine).await,
                 Err(error) => Err(error),
             };
@@ -185,7 +200,7 @@ impl View {
             }
         }
         let told = passing.into_iter().map(async |name| {
-            let Some(engine) = self.inner.find(name) else {
+            let Some(engine) = self.find(name) else {
                 self.inner.observer.told(write.what(), false);
                 return false;
             };
@@ -251,7 +266,7 @@ impl Authorizer for View {
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
         let to = self.destination(kind);
-        let engine = self.inner.engine(&to.engine)?;
+        let engine = self.engine(&to.engine)?;
         let found = engine.lookup(principal, kind, action, most, &wanted_of(&to.engine, consistency)).await?;
         let failed = |observer: &dyn Observer| {
             if schema::rule(kind, action).is_some() {
@@ -286,7 +301,7 @@ impl Authorizer for View {
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         let asked = self.parts(resources, |resource| resource.kind).into_iter().map(async |(to, places)| {
-            let holders = self.inner.engine(&to.engine)?.holders(&at(resources, &places)).await?;
+            let holders = self.engine(&to.engine)?.holders(&at(resources, &places)).await?;
             Ok((places, holders))
         });
         together(resources.len(), try_join_all(asked).await?)

@@ -12,6 +12,7 @@ mod documents;
 mod dual_write;
 mod errors;
 mod event;
+mod explain;
 mod graphiql;
 mod hooks;
 mod http;
@@ -29,6 +30,7 @@ mod thread;
 mod tracker;
 mod viewer;
 
+pub use explain::in_words;
 pub use switches::order;
 
 use crate::{App, Limits};
@@ -47,6 +49,7 @@ struct Query(
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
+    explain::ExplainQuery,
     routes::RouteQuery,
 );
 

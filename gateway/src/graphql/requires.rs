@@ -104,8 +104,12 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "dualWrite"),
     ("Query", "dualWriteSwitches"),
     ("Query", "dualWriteSwitchChanges"),
+    ("Query", "engineRoutes"),
+    ("Query", "engineRouteChanges"),
+    ("Query", "explainAccess"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
+    ("Mutation", "routeEngine"),
 ];
 
 /// Types whose fields are named like actions, and say whether the viewer may do them.

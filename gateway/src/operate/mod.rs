@@ -1,7 +1,8 @@
-//! The operator's commands: `taskgate dual-write …` and `taskgate engine …`. They work on the storage that gateways use, while they
-//! use it, and need the deployment's configuration and nothing else.
+//! The operator's commands: `taskgate dual-write …`, `taskgate engine …` and `taskgate explain …`. They work on the storage that
+//! gateways use, while they use it, and need the deployment's configuration and nothing else.
 
 mod engine;
+mod explain;
 mod progress;
 mod report;
 mod scan;
@@ -10,6 +11,8 @@ mod switches;
 pub use engine::{Engine, run as run_engine};
 
 use crate::{config::Config, storage::Storage, sweeper};
+pub use explain::Explain;
+
 use anyhow::Context as _;
 use authz::{Kind, ResourceRef};
 use chrono::TimeDelta;
@@ -43,7 +46,7 @@ enum Command {
         #[command(flatten)]
         part: Part,
     },
-    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`)
+    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`); `taskgate explain` says who may do what, and why
     Explain {
         /// A task's id, or `KIND:ID`
         thing: String,

@@ -3,8 +3,8 @@
 use agents::{AcpType, NewAgent};
 use api_keys::Sealer;
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
-    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Explainer, Gate,
+    Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
 };
 use authz_graph::MemoryGraph;
 use authz_router::Router;
@@ -190,6 +190,7 @@ impl World {
         let app = App::new(Parts {
             engine: Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
+            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
             switches: Operated::new(store.clone()),
             routes: Operated::new(store.clone()),

@@ -2,7 +2,9 @@
 
 use crate::counting::{Calls, Counted};
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
+use authz::{
+    Authorizer, DenialPolicy, Explainer, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant,
+};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
@@ -144,6 +146,7 @@ impl World {
                 grace: TimeDelta::zero(),
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
+            explainer: Operated::new(Explainer { engine: counted.clone(), reader: Some(engine.clone()) }),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
             routes: Operated::new(Arc::clone(&store) as _),

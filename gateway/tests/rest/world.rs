@@ -2,8 +2,8 @@
 
 use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
-    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Explainer, Gate,
+    Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
 use axum::{
@@ -120,6 +120,7 @@ impl World {
                 store.clone(),
                 Arc::new(engine.graph.clone()),
             ))),
+            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
             switches: Operated::new(store.clone()),
             routes: Operated::new(store),

@@ -71,6 +71,10 @@ pub const FIELDS: &[Operation] = &[
     field("Query.dualWriteSwitchChanges", Needs::Operator("read"), |_| {
         gql("{ dualWriteSwitchChanges(first: 5) { from switch { resource } } }", json!({}))
     }),
+    field("Query.explainAccess", Needs::Operator("read"), |t| {
+        let asked = r#"principal: "user:somebody", action: READ, resource: $id"#;
+        about_task(&format!("query($id: ID!) {{ explainAccess({asked}) {{ allowed paths missing disagrees }} }}"), t)
+    }),
     field("Mutation.switchDualWrite", Needs::Operator("repair"), |_| {
         let input = json!({ "resource": "agent", "account": world::nobody(), "mode": "ON", "reason": "a sweep" });
         gql(
