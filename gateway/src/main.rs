@@ -55,6 +55,8 @@ enum Command {
     /// engine decides otherwise than its relationships say, which is a fault; with 1 when it could not be asked. What rows and
     /// relationships say of one thing, whoever asks for it: `taskgate dual-write explain`.
     Explain(operate::Explain),
+    /// Say which authorization engine answers whom, and copy relationships from one to another.
+    Engine(operate::Engine),
     /// Print the GraphQL schema.
     Sdl,
     /// Print the OpenAPI document.
@@ -136,6 +138,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => run(cli.flags, serve::migrate)?,
         Command::Schema(command) => run(cli.flags, |config| command.run(config))?,
         Command::Explain(arguments) => return run(cli.flags, |config| arguments.run(config)),
+        Command::Engine(arguments) => return run(cli.flags, |config| operate::run_engine(config, arguments)),
         Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
     }
     Ok(ExitCode::SUCCESS)

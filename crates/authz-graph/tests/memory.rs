@@ -2,7 +2,7 @@
 
 use authz::{Authorizer, Explainer};
 use authz_graph::MemoryGraph;
-use conformance::Registry;
+use conformance::{Readable, Registry};
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -22,7 +22,13 @@ fn explainer() -> Ready<Explainer> {
     ready(Explainer { engine: Arc::new(graph.clone()), reader: Some(Arc::new(graph)) })
 }
 
+fn readable() -> Ready<Readable> {
+    let graph = MemoryGraph::new();
+    ready(Readable { engine: Arc::new(graph.clone()), relationships: Arc::new(graph) })
+}
+
 conformance::authorizer!(engine);
 conformance::corpus!(engine);
 conformance::explanations!(explainer);
 conformance::registrations!(registry);
+conformance::relationships!(readable);

@@ -2,6 +2,7 @@
 
 use crate::{
     action::{Action, ActionSet},
+    behalf::{Behalf, Bound},
     principal::Principal,
     resource::{Kind, ResourceRef},
     schema::{self, Relation, Role},
@@ -281,4 +282,11 @@ pub trait Authorizer: Send + Sync {
 
     /// Who holds a [`Role`] on each resource, sorted, in the order asked, in one round trip. As of this moment.
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError>;
+
+    /// This engine as it is asked on somebody's behalf; none, when nothing but the principal matters to it. What
+    /// wraps an engine to which more does must wrap what that answers here, and tell apart what it remembers.
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        let _ = behalf;
+        None
+    }
 }

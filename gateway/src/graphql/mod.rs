@@ -21,6 +21,7 @@ mod limits;
 mod orphans;
 mod page;
 mod requires;
+mod routes;
 mod shared;
 mod stored;
 mod switches;
@@ -49,6 +50,7 @@ struct Query(
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
     explain::ExplainQuery,
+    routes::RouteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -62,6 +64,7 @@ struct Mutation(
     api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
     switches::SwitchMutation,
+    routes::RouteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

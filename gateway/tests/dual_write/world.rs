@@ -7,6 +7,7 @@ use authz::{
     Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
 };
 use authz_graph::MemoryGraph;
+use authz_router::Router;
 use chrono::TimeDelta;
 use dual_write::{Circuit, DualWrite, Inspector, Reconciler, RetryPolicy, Swept};
 use gateway::{
@@ -187,11 +188,12 @@ impl World {
             ..DualWrite::new(engine.clone(), store.clone())
         });
         let app = App::new(Parts {
-            engine: engine.clone(),
+            engine: Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
             explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
             switches: Operated::new(store.clone()),
+            routes: Operated::new(store.clone()),
             resolver: Arc::new(TokenTable::default()),
             stores: Stores {
                 agents: store.clone(),

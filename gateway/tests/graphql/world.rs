@@ -140,7 +140,7 @@ impl World {
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
-            engine: Arc::clone(&counted),
+            engine: authz_router::Router::alone(Arc::clone(&counted)),
             // What is just made may be an orphan at once.
             inspector: Operated::new(Arc::new(Inspector {
                 grace: TimeDelta::zero(),
@@ -149,6 +149,7 @@ impl World {
             explainer: Operated::new(Explainer { engine: counted.clone(), reader: Some(engine.clone()) }),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
+            routes: Operated::new(Arc::clone(&store) as _),
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

@@ -114,7 +114,7 @@ impl World {
         }
         let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
-            engine: engine.clone(),
+            engine: authz_router::Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
                 store.clone(),
@@ -122,7 +122,8 @@ impl World {
             ))),
             explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
-            switches: Operated::new(store),
+            switches: Operated::new(store.clone()),
+            routes: Operated::new(store),
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),

@@ -82,6 +82,19 @@ pub const FIELDS: &[Operation] = &[
             json!({ "input": input }),
         )
     }),
+    field("Query.engineRoutes", Needs::Operator("read"), |_| {
+        gql("{ engineRoutes { resource account to { engine shadow } } }", json!({}))
+    }),
+    field("Query.engineRouteChanges", Needs::Operator("read"), |_| {
+        gql("{ engineRouteChanges(first: 5) { resource from { engine } to { engine } } }", json!({}))
+    }),
+    field("Mutation.routeEngine", Needs::Operator("repair"), |_| {
+        let input = json!({ "resource": "agent", "account": world::nobody(), "engine": "graph", "reason": "a sweep" });
+        gql(
+            "mutation($input: RouteEngineInput!) { routeEngine(input: $input) { from { engine } } }",
+            json!({ "input": input }),
+        )
+    }),
     field("Mutation.createAgent", Needs::Tenant("create"), |_| {
         let name = world::nobody();
         gql(documents::CREATE_AGENT, json!({ "input": { "name": name, "description": "another", "acpType": "ASYNC" } }))

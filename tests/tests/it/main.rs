@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod cache;
 mod checkpoints;
 mod clients;
 mod dual_write;
@@ -24,7 +25,9 @@ mod metrics;
 mod operations;
 mod orphans;
 mod permissions;
+mod proxy;
 mod routes;
+mod routing;
 mod spicedb;
 mod sweep;
 mod switches;

@@ -10,6 +10,8 @@ pub mod explanations;
 pub mod ledger;
 pub mod messages;
 pub mod registrations;
+pub mod relationships;
+pub mod routes;
 pub mod rows;
 pub mod states;
 pub mod switches;
