@@ -115,7 +115,9 @@ async fn only_operators_are_told_why() {
         for (who, id) in [(owner.as_str(), "nothing"), ("nobody at all", task.as_str()), ("user:x", "no:thing")] {
             assert_eq!(ask(&caller, who, id).await.text(), hidden.text(), "{}", caller.name);
         }
-        let other = caller.gql("{ dualWrite { status { pending } } }", json!({})).await;
+        // In the same column, which the error names.
+        let other = format!("{{{:32}dualWrite {{ status {{ pending }} }} }}", "");
+        let other = caller.gql(&other, json!({})).await;
         let named_alike = other.text().replace("dualWrite", "explainAccess");
         assert_eq!(named_alike, hidden.text(), "as for any field that is not for them");
     }
