@@ -6,6 +6,7 @@
 
 pub mod agent_keys;
 pub mod app;
+pub mod cache;
 pub mod caller;
 pub mod cluster;
 pub mod config;
@@ -13,12 +14,14 @@ pub mod console;
 pub mod demo;
 pub mod engine;
 pub mod failure;
+pub mod follow;
 pub mod graphql;
 pub mod health;
 pub mod lifecycle;
 pub mod metrics;
 pub mod operate;
 pub mod rest;
+pub mod routes;
 pub mod serve;
 pub mod storage;
 pub mod sweeper;

@@ -8,6 +8,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use authz_graph::{GraphEngine, MemoryGraph};
+use authz_router::RouteStore;
 use dual_write::{Ledger, RowScan, SwitchStore};
 use secrecy::ExposeSecret as _;
 use sqlx::{
@@ -31,6 +32,8 @@ pub struct Storage {
     pub rows: Arc<dyn RowScan>,
     /// Where dual writes are switched.
     pub switches: Arc<dyn SwitchStore>,
+    /// Where it is kept which engine answers whom.
+    pub routes: Arc<dyn RouteStore>,
     /// Where permissions are decided.
     pub engine: Engine,
     /// What kind it is, and whether it answers.
@@ -131,10 +134,9 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = MemoryGraph::default();
-        let engine = Engine::open(config, Arc::new(embedded.clone()), Arc::new(embedded)).await?;
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
-        Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster: None })
+        Ok(Self::with(store, stores, engine, health, None))
     }
 
     async fn postgres(
@@ -162,14 +164,26 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = Arc::new(GraphEngine::new(pool.clone()));
-        let engine = Engine::open(config, embedded.clone(), embedded).await?;
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
-        Ok(Self { stores, ledger: store.clone(), rows: store.clone(), switches: store, engine, health, cluster })
+        Ok(Self::with(store, stores, engine, health, cluster))
+    }
+
+    /// All of it, where one thing keeps what is beside the stores.
+    fn with<S: Ledger + RowScan + SwitchStore + RouteStore + 'static>(
+        store: Arc<S>,
+        stores: Stores,
+        engine: Engine,
+        health: Health,
+        cluster: Option<Cluster>,
+    ) -> Self {
+        let (ledger, rows, switches) = (store.clone(), store.clone(), store.clone());
+        Self { stores, ledger, rows, switches, routes: store, engine, health, cluster }
     }
 
     /// Lets go of connections, and stops a private cluster.
     pub async fn close(self) {
+        self.engine.close().await;
         if let Some(pool) = &self.health.pool {
             pool.close().await;
         }

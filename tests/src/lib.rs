@@ -18,13 +18,15 @@ mod database;
 
 pub mod documents;
 pub mod faults;
+pub mod gateways;
 mod server;
+pub mod spicedb;
 pub mod tree;
 pub mod wire;
 pub mod world;
 
 pub use answer::Answer;
-pub use caller::As;
+pub use caller::{As, client};
 pub use database::Database;
 pub use server::{Demo, Said, Server, Settings, Storage, port_of};
 pub use world::{Things, World};

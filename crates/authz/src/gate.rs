@@ -2,6 +2,7 @@
 
 use crate::{
     action::{Action, ActionSet, Create, Execute, Marker, Share},
+    behalf::{Behalf, Bound, EVERY},
     denial::{DenialPolicy, Refusal},
     engine::{
         Authorizer, Check, Consistency, ConsistencyToken, EngineError, Extent, Holder, Lookup, Registration,
@@ -9,7 +10,7 @@ use crate::{
     },
     permit::{Grants, Permit, Scope, Target},
     principal::Principal,
-    resource::{Agent, Allows, ApiKey, Id, Resource, ResourceRef, Task, Tenant},
+    resource::{Agent, Allows, ApiKey, Id, Kind, Resource, ResourceRef, Task, Tenant},
     schema::Role,
     sieve::Sieve,
 };
@@ -32,18 +33,22 @@ pub struct Gate {
     engine: Arc<dyn Authorizer>,
     policy: DenialPolicy,
     reads: Consistency,
+    asks_to_create: bool,
 }
 
 impl Gate {
     /// The gate for `principal`, working in `tenant`. Reads are answered as fast as can be.
     #[must_use]
-    pub const fn new(
-        principal: Principal,
-        tenant: Id<Tenant>,
-        engine: Arc<dyn Authorizer>,
-        policy: DenialPolicy,
-    ) -> Self {
-        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency }
+    pub fn new(principal: Principal, tenant: Id<Tenant>, engine: Arc<dyn Authorizer>, policy: DenialPolicy) -> Self {
+        Self::on_behalf(principal, Behalf { tenant, claims: None }, engine, policy)
+    }
+
+    /// The gate for `principal`, of whom this is known, too.
+    #[must_use]
+    pub fn on_behalf(principal: Principal, behalf: Behalf, engine: Arc<dyn Authorizer>, policy: DenialPolicy) -> Self {
+        let bound = engine.on_behalf(&behalf).unwrap_or(Bound { engine, asks_to_create: false });
+        let (Bound { engine, asks_to_create }, tenant) = (bound, behalf.tenant);
+        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency, asks_to_create }
     }
 
     /// The same gate, whose reads know of all that led to `token`.
@@ -80,6 +85,27 @@ impl Gate {
         }
     }
 
+    /// The permit to make tasks on `agent`: to execute it and, of an engine that is asked that too, to create tasks
+    /// at all. Who may not make tasks may not execute. One engine call.
+    pub async fn permit_to_create_tasks(&self, agent: &Target<Agent>) -> Result<Permit<Agent, Execute>, Refusal> {
+        if !self.asks_to_create {
+            return self.permit(agent).await;
+        }
+        let asked = self.asked(Action::Execute.into());
+        let every = ResourceRef { kind: Kind::Task, id: EVERY.into() };
+        let checks = [check_of(agent, asked), Check { resource: every, actions: Action::Create.into() }];
+        let now = &Consistency::FullyConsistent;
+        let decisions = self.engine.check(&self.principal, &checks, now).await.map_err(unavailable)?;
+        let [of_agent, of_tasks] = decisions.as_slice() else {
+            return Err(malformed("a decision is missing or too many"));
+        };
+        let mut allowed = of_agent.allowed;
+        if !of_tasks.allowed.contains(Action::Create) {
+            allowed.remove(Action::Execute);
+        }
+        Ok(Grants::new(agent.clone(), asked, allowed, self.policy).permit::<Execute>()?)
+    }
+
     /// What the caller may do of `actions` to each target, in order. One engine call for them all.
     pub async fn grants<R: Resource>(
         &self,
@@ -95,26 +121,25 @@ impl Gate {
         actions: ActionSet,
         consistency: &Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
-        let asked = match self.policy {
-            DenialPolicy::Hide => actions,
-            DenialPolicy::Split => actions | Action::Read,
-        };
+        let asked = self.asked(actions);
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let checks: Vec<Check> = targets
-            .iter()
-            .map(|target| {
-                let id = target.id().map_or_else(|| NOBODY.into(), Id::to_text);
-                Check { resource: ResourceRef { kind: R::KIND, id }, actions: asked }
-            })
-            .collect();
+        let checks: Vec<Check> = targets.iter().map(|target| check_of(target, asked)).collect();
         let decisions = self.engine.check(&self.principal, &checks, consistency).await.map_err(unavailable)?;
         if decisions.len() != checks.len() {
             return Err(malformed("a decision is missing or too many"));
         }
         let grants = targets.iter().zip(decisions);
         Ok(grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect())
+    }
+
+    /// What is asked to learn of `actions`: whoever may read a thing may be told that the rest is not for them.
+    fn asked(&self, actions: ActionSet) -> ActionSet {
+        match self.policy {
+            DenialPolicy::Hide => actions,
+            DenialPolicy::Split => actions | Action::Read,
+        }
     }
 
     /// Where to look for the resources the caller may do `A` to. One engine call.
@@ -187,6 +212,12 @@ impl Gate {
         let holders = self.engine.holders(&resources).await.map_err(unavailable)?;
         if holders.len() == resources.len() { Ok(holders) } else { Err(malformed("holders are missing or too many")) }
     }
+}
+
+/// The question about a target, whether it is there or not.
+fn check_of<R: Resource>(target: &Target<R>, actions: ActionSet) -> Check {
+    let id = target.id().map_or_else(|| NOBODY.into(), Id::to_text);
+    Check { resource: ResourceRef { kind: R::KIND, id }, actions }
 }
 
 fn unavailable(error: EngineError) -> Refusal {

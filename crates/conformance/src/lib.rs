@@ -22,13 +22,16 @@
     reason = "a case fails by panicking"
 )]
 
+pub mod corpus;
 mod dice;
 mod extents;
+mod found;
 mod pages;
 mod scanned;
 mod world;
 
-pub use scanned::{Registry, Scanned};
+pub use dice::Dice;
+pub use scanned::{Readable, Registry, Scanned};
 pub use world::{Cast, ForgetEvent, World, fresh, may};
 
 /// Writes down which cases make up a suite, and the macro that runs them. A case that no suite names
@@ -41,6 +44,11 @@ macro_rules! suite {
                 $file::$case(subject).await;
             }
         )+)+
+
+        /// Every case of the suite, one after the other: for a subject that is dear to make.
+        pub async fn every_case(subject: &$subject) {
+            $($($case(subject).await;)+)+
+        }
 
         #[doc = concat!("Runs the suite `", stringify!($suite), "` on what the named async function makes.")]
         #[macro_export]

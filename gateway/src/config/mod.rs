@@ -3,11 +3,12 @@
 
 mod sections;
 
-pub use sections::{Database, DualWrite, Metrics, Token};
+pub use sections::{Database, DualWrite, Metrics, Routing, Token};
 
 use crate::{
     Limits,
-    engine::{EngineChoice, SpiceDbSection},
+    cache::CacheSection,
+    engine::{EngineChoice, ProxySection, SpiceDbSection},
 };
 use api_keys::Sealer;
 use authz::DenialPolicy;
@@ -86,6 +87,14 @@ pub struct Config {
     pub engine: EngineChoice,
     /// How `SpiceDB` is spoken to, where it decides.
     pub spicedb: SpiceDbSection,
+    /// How an agentex-auth service is spoken to, where it decides or knows callers.
+    pub proxy: ProxySection,
+    /// Where gateways meet: a Redis server, or nodes of a cluster, with commas between them.
+    pub redis_url: Option<SecretString>,
+    /// Whether that is a cluster. Several addresses always are.
+    pub redis_cluster: bool,
+    /// What is kept of decisions.
+    pub cache: CacheSection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -109,6 +118,8 @@ pub struct Config {
     pub limits: Limits,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
+    /// How it is followed which engine answers whom, and what a second one may cost.
+    pub routing: Routing,
     /// Where instruments are read.
     pub metrics: Metrics,
     /// How the log is written.
@@ -126,6 +137,10 @@ impl Default for Config {
             database_url: None,
             engine: EngineChoice::default(),
             spicedb: SpiceDbSection::default(),
+            proxy: ProxySection::default(),
+            redis_url: None,
+            redis_cluster: false,
+            cache: CacheSection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -137,6 +152,7 @@ impl Default for Config {
             database: Database::default(),
             limits: Limits::default(),
             dual_write: DualWrite::default(),
+            routing: Routing::default(),
             metrics: Metrics::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
@@ -149,8 +165,8 @@ const PREFIX: &str = "TASKGATE_";
 const DEFAULT_FILE: &str = "taskgate.toml";
 
 impl Config {
-    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…` and
-    /// `DATABASE_URL`, then `flags` as pairs of key and value.
+    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…`,
+    /// `DATABASE_URL` and `REDIS_URL`, then `flags` as pairs of key and value.
     pub fn load(file: Option<&Path>, flags: Vec<(&'static str, Value)>) -> anyhow::Result<Self> {
         let named = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
         anyhow::ensure!(
@@ -162,7 +178,7 @@ impl Config {
         if named.is_file() {
             figment = figment.merge(Toml::file_exact(named));
         }
-        figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
+        figment = figment.merge(Env::raw().only(&["DATABASE_URL", "REDIS_URL"]));
         // `__` leads into a section: TASKGATE_LIMITS__BODY_BYTES. CONFIG is the file itself.
         figment = figment.merge(Env::prefixed(PREFIX).ignore(&["CONFIG"]).split("__"));
         for (key, value) in flags {
@@ -206,8 +222,8 @@ impl Config {
             self.listen
         );
         anyhow::ensure!(
-            self.wants_demo() || !self.tokens.is_empty(),
-            "nobody could call: set configuration key `tokens`, or `demo` to true"
+            self.wants_demo() || !self.tokens.is_empty() || self.proxy.knows_callers(),
+            "nobody could call: set configuration key `tokens`, or `demo` to true, or `proxy.endpoint`"
         );
         Ok(())
     }
@@ -223,6 +239,9 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.proxy.check()?;
+        self.routing.check()?;
+        self.cache.check(self)?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -253,6 +272,10 @@ mod tests {
             ("listen = 'nowhere'", "listen"),
             ("engine = 'oracle'", "engine"),
             ("[spicedb]\nurl = 'x'", "url"),
+            ("[proxy]\nurl = 'x'", "url"),
+            ("[proxy]\nendpoint = 'nowhere'", "proxy"),
+            ("[proxy]\nendpoint = 'http://h'\nacts_as = 'taskgate'", "proxy.acts_as"),
+            ("[proxy]\nauthn_cache_ms = 60001", "proxy.authn_cache_ms"),
             ("storage = 'tape'", "storage"),
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),
@@ -262,6 +285,12 @@ mod tests {
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
+            ("[routing]\nrefresh_ms = 0", "routing.refresh_ms"),
+            ("[routing]\nshadow_timeout_ms = 0", "routing.shadow_timeout_ms"),
+            ("[cache]\nmode = 'redis'", "redis_url"),
+            ("[cache]\nttl = 1", "ttl"),
+            ("[cache]\nlease_ms = 0", "cache.lease_ms"),
+            ("[cache]\nprefix = 'a{b}'", "cache.prefix"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

@@ -12,6 +12,7 @@ mod documents;
 mod dual_write;
 mod errors;
 mod event;
+mod explain;
 mod graphiql;
 mod hooks;
 mod http;
@@ -20,6 +21,7 @@ mod limits;
 mod orphans;
 mod page;
 mod requires;
+mod routes;
 mod shared;
 mod stored;
 mod switches;
@@ -28,6 +30,7 @@ mod thread;
 mod tracker;
 mod viewer;
 
+pub use explain::in_words;
 pub use switches::order;
 
 use crate::{App, Limits};
@@ -46,6 +49,8 @@ struct Query(
     viewer::ViewerQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
+    explain::ExplainQuery,
+    routes::RouteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -59,6 +64,7 @@ struct Mutation(
     api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
     switches::SwitchMutation,
+    routes::RouteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -104,6 +104,7 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "dualWrite"),
     ("Query", "dualWriteSwitches"),
     ("Query", "dualWriteSwitchChanges"),
+    ("Query", "explainAccess"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
 ];

@@ -9,11 +9,13 @@
 )]
 
 mod bad_input;
+mod cache;
 mod checkpoints;
 mod clients;
 mod console;
 mod dual_write;
 mod embedded;
+mod explain;
 mod faults;
 mod fields;
 mod key_kills;
@@ -24,7 +26,9 @@ mod metrics;
 mod operations;
 mod orphans;
 mod permissions;
+mod proxy;
 mod routes;
+mod routing;
 mod spicedb;
 mod sweep;
 mod switches;

@@ -1,11 +1,12 @@
 //! With SpiceDB in place of the embedded engine nothing is different for callers.
 
 use crate::{matrix, sweep::sweep};
-use blackbox::{Settings, Storage, World, tree};
+use blackbox::{Settings, Storage, World, gateways::with_cache, tree};
 use serde_json::json;
 use std::process::Output;
 
-fn settings(endpoint: &str) -> Settings {
+/// A gateway's settings with the SpiceDB at an address.
+pub fn settings(endpoint: &str) -> Settings {
     let token = std::env::var("TEST_SPICEDB_TOKEN").expect("run these tests with `tests/run`");
     Settings::default()
         .with("TASKGATE_ENGINE", "spicedb")
@@ -15,10 +16,15 @@ fn settings(endpoint: &str) -> Settings {
 
 /// Settings with the tests' SpiceDB, whose schema is written.
 async fn with_spicedb() -> Settings {
+    settings(&with_schema().await)
+}
+
+/// The address of the tests' SpiceDB, whose schema is written.
+pub async fn with_schema() -> String {
     let url = std::env::var("TEST_SPICEDB_URL").expect("run these tests with `tests/run`");
     let written = schema(settings(&url), "write").await;
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-    settings(&url)
+    url
 }
 
 async fn schema(settings: Settings, command: &'static str) -> Output {
@@ -27,13 +33,22 @@ async fn schema(settings: Settings, command: &'static str) -> Output {
 
 #[tokio::test]
 async fn the_matrix_is_the_same() {
+    matrix_is_the_same(with_spicedb().await).await;
+}
+
+#[tokio::test]
+async fn the_matrix_is_the_same_when_decisions_are_kept() {
+    matrix_is_the_same(with_cache(with_spicedb().await)).await;
+}
+
+async fn matrix_is_the_same(settings: Settings) {
     // Operators cannot have rows compared with what is in SpiceDB.
     let compared = |text: &str| {
         let lines = text.lines().filter(|line| !line.contains(".dualWrite ") && !line.contains(".reconcileDualWrite "));
         lines.collect::<Vec<_>>().join("\n")
     };
     let agreed = compared(&std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap());
-    let found = compared(&matrix::table(with_spicedb().await, "hide").await);
+    let found = compared(&matrix::table(settings, "hide").await);
     let different: Vec<_> = found.lines().filter(|line| !agreed.lines().any(|old| old == *line)).collect();
     assert!(agreed.contains(&found), "{}", different.join("\n"));
 }
@@ -70,7 +85,7 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
         .with("TASKGATE_LISTEN", listen.to_string())
         .command();
     let mut server = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let (client, url) = (reqwest::Client::new(), format!("http://{listen}"));
+    let (client, url) = (blackbox::client(), format!("http://{listen}"));
     let mut tries = 0;
     let ready = loop {
         match client.get(format!("{url}/readyz")).send().await {
@@ -95,7 +110,12 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
 
 #[tokio::test]
 async fn what_is_shared_and_unshared_is_seen_at_once() {
-    let world = World::with(with_spicedb().await, Storage::Url).await;
+    seen_at_once(with_spicedb().await).await;
+    seen_at_once(with_cache(with_spicedb().await)).await;
+}
+
+async fn seen_at_once(settings: Settings) {
+    let world = World::with(settings, Storage::Url).await;
     let viewer = world.server.stranger();
     for _ in 0..10 {
         let task = world.secret().await;

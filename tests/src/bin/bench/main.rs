@@ -10,13 +10,16 @@
 )]
 
 mod bare;
+mod cached;
 mod create;
 mod faults;
 mod growth;
 mod load;
 mod process;
 mod ratio;
+mod readers;
 mod reconcile;
+mod revokes;
 
 use std::process::ExitCode;
 
@@ -63,10 +66,19 @@ async fn main() -> ExitCode {
     if wanted("growth") {
         bars.extend(growth::measure().await);
     }
+    if wanted("readers") {
+        bars.extend(readers::measure().await);
+    }
     if wanted("reconcile") {
         bars.extend(reconcile::measure().await);
     }
-    // Not a measurement, and long: only by name.
+    if wanted("cached") {
+        bars.extend(cached::measure().await);
+    }
+    // Not measurements, and long: only by name.
+    if only.contains(&"revokes") {
+        revokes::drive().await;
+    }
     if only.contains(&"faults") {
         faults::drive().await;
     }
