@@ -72,7 +72,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine,
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
-        explainer: Operated::new(storage.engine.explainer()),
+        explainers: Operated::new(storage.engine.explainers.clone()),
         switches: Operated::new(switches),
         routes: Operated::new(route_store),
         resolver: Arc::new(InTurn::new(resolvers)),

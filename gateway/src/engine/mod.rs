@@ -1,15 +1,17 @@
 //! Where permissions are decided: beside the rows, in an engine of its own, or by routes in several.
 
+mod explainers;
 mod proxy;
 mod spicedb;
 
+pub use explainers::Explainers;
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
 use crate::{cache, config::Config};
 use authz::{
-    Action, Authorizer, Check, Consistency, Explainer, Kind, Principal, RegistrationScan, RelationshipReader,
-    RelationshipScan, ResourceRef,
+    Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, RelationshipReader, RelationshipScan,
+    ResourceRef,
 };
 use authz_router::{EngineName, InUse, Router};
 use authz_spicedb::Watcher;
@@ -53,8 +55,8 @@ pub struct Engine {
     pub router: Router,
     /// What the one has heard of that answers what nobody has routed, as operators read it.
     pub registrations: Arc<dyn RegistrationScan>,
-    /// Its relationships, if they can be read, so that decisions can be explained.
-    pub relationships: Option<Arc<dyn RelationshipReader>>,
+    /// What explains decisions, to operators.
+    pub explainers: Explainers,
     /// Those that can be read through, to be copied.
     pub readable: BTreeMap<EngineName, Arc<dyn RelationshipScan>>,
     /// What kind the one is that answers what nobody has routed, for people to read.
@@ -105,23 +107,20 @@ impl Engine {
         if config.engine == EngineChoice::Proxy || config.proxy.is_configured() {
             engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?))?;
         }
-        let (registrations, relationships, kind): (Arc<dyn RegistrationScan>, Option<Arc<dyn RelationshipReader>>, _) =
-            match config.engine {
-                EngineChoice::Graph => (embedded.clone(), Some(embedded.clone()), "embedded"),
-                EngineChoice::Spicedb => (Arc::new(Unordered), spicedb.map(|engine| engine as _), "spicedb"),
-                EngineChoice::Proxy => (Arc::new(Untold), None, "proxy"),
-            };
+        let mut readers: BTreeMap<_, Arc<dyn RelationshipReader>> =
+            BTreeMap::from([(EngineName::GRAPH, embedded.clone() as _)]);
+        readers.extend(spicedb.map(|engine| (EngineName::SPICEDB, engine as _)));
+        let (registrations, kind): (Arc<dyn RegistrationScan>, _) = match config.engine {
+            EngineChoice::Graph => (embedded.clone(), "embedded"),
+            EngineChoice::Spicedb => (Arc::new(Unordered), "spicedb"),
+            EngineChoice::Proxy => (Arc::new(Untold), "proxy"),
+        };
         let bounds = config.routing.bounds();
         let router = Router::new(config.engine.name(), engines.all, bounds, Arc::new(RoutingCounts));
         let readable: BTreeMap<_, Arc<dyn RelationshipScan>> = BTreeMap::from([(EngineName::GRAPH, embedded as _)]);
         let caches = engines.caches;
-        Ok(Self { router, registrations, relationships, readable, kind, caches, _watcher: watcher })
-    }
-
-    /// What explains, to operators, the decisions of the one that answers what nobody has routed.
-    #[must_use]
-    pub fn explainer(&self) -> Explainer {
-        Explainer { engine: Arc::new(self.router.clone()), reader: self.relationships.clone() }
+        let explainers = Explainers::new(router.clone(), readers);
+        Ok(Self { router, registrations, explainers, readable, kind, caches, _watcher: watcher })
     }
 
     /// Tells other gateways that this one is no longer to be waited for.

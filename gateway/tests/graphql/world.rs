@@ -9,7 +9,7 @@ use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
 use dual_write::{DualWrite, Inspector, Ledger};
-use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, graphql};
+use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, engine::Explainers, graphql};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use identity::{AuthContext, InTurn, Operated, TokenTable};
 use serde_json::{Value, json};
@@ -146,7 +146,10 @@ impl World {
                 grace: TimeDelta::zero(),
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
-            explainer: Operated::new(Explainer { engine: counted.clone(), reader: Some(engine.clone()) }),
+            explainers: Operated::new(Explainers::alone(Explainer {
+                engine: counted.clone(),
+                reader: Some(engine.clone()),
+            })),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
             routes: Operated::new(Arc::clone(&store) as _),

@@ -36,7 +36,7 @@ async fn the_path_that_allows_is_said_and_what_is_missing_where_there_is_none() 
         (&json!(true), &json!(path), &json!([])),
         "{told}"
     );
-    assert_eq!((&told["engine"], &told["disagrees"]), (&json!("embedded"), &json!(false)));
+    assert_eq!((&told["engine"], &told["disagrees"]), (&json!("graph"), &json!(false)));
 
     let told = explain(server, &viewer, "read", about);
     assert_eq!((&told["allowed"], &told["paths"]), (&json!(true), &json!([[format!("task:{task}#viewer@{viewer}")]])));
