@@ -17,7 +17,7 @@ use std::{
 };
 
 /// How old its answers are when it may choose.
-const LAG: Duration = Duration::from_millis(300);
+const LAG: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 enum Write {
@@ -103,7 +103,10 @@ impl Lagging {
 
     fn could_have_been_noticed(&self) {
         let Chose { a_while_ago, a_token } = &*self.chose;
-        assert!(a_while_ago.load(SeqCst) > 0 && a_token.load(SeqCst) > 0, "it was always asked of this moment");
+        assert!(
+            a_while_ago.load(SeqCst) > 0 && a_token.load(SeqCst) > 0,
+            "it was always asked of this moment: {a_while_ago:?} {a_token:?}"
+        );
     }
 }
 
