@@ -1,12 +1,14 @@
 //! One typed configuration, from defaults, a file, the environment and flags, later ones winning.
 //! A key that does not exist, or a value of the wrong form, stops the start and is named.
 
+mod graphql;
 mod sections;
 
+pub use graphql::GraphQl;
 pub use sections::{Database, DualWrite, Metrics, Token};
 
 use crate::{
-    Limits,
+    Introspection, Limits,
     engine::{EngineChoice, SpiceDbSection},
 };
 use api_keys::Sealer;
@@ -94,8 +96,8 @@ pub struct Config {
     pub demo_file: Option<PathBuf>,
     /// What callers are told who may see a thing but not do this to it.
     pub denials: Denials,
-    /// Whether GraphQL answers questions about its schema.
-    pub introspection: bool,
+    /// Whose questions about its schema GraphQL answers.
+    pub introspection: Introspection,
     /// How long a request may take, in milliseconds.
     pub request_timeout_ms: u64,
     /// Who may call.
@@ -107,6 +109,8 @@ pub struct Config {
     pub database: Database,
     /// Bounds on requests.
     pub limits: Limits,
+    /// How GraphQL is spoken.
+    pub graphql: GraphQl,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
     /// Where instruments are read.
@@ -130,12 +134,13 @@ impl Default for Config {
             demo: None,
             demo_file: None,
             denials: Denials::default(),
-            introspection: true,
+            introspection: Introspection::Everybody,
             request_timeout_ms: 30_000,
             tokens: Vec::new(),
             api_key_secret: None,
             database: Database::default(),
             limits: Limits::default(),
+            graphql: GraphQl::default(),
             dual_write: DualWrite::default(),
             metrics: Metrics::default(),
             log_format: LogFormat::default(),
@@ -223,6 +228,7 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.graphql.check(&self.limits)?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -262,6 +268,12 @@ mod tests {
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
+            ("introspection = 'strangers'", "introspection"),
+            ("[graphql]\nonly_trusted = true", "graphql.trusted_documents"),
+            ("[graphql]\nbudget_burst = 19999", "graphql.budget_burst"),
+            ("[graphql]\nbudget_per_second = 0", "graphql.budget_per_second"),
+            ("[graphql]\nallowed_origins = ['https://a.example/x']", "graphql.allowed_origins"),
+            ("[graphql]\nallowed_origins = ['*']", "graphql.allowed_origins"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),
@@ -271,6 +283,13 @@ mod tests {
             let error = load(toml).unwrap_err();
             assert!(error.contains(named), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn introspection_is_for_all_for_operators_or_for_nobody() {
+        let of = |word: &str| load(&format!("introspection = {word}\ndemo = true")).unwrap().introspection;
+        let found = ["true", "'operators'", "false"].map(of);
+        assert_eq!(found, [Introspection::Everybody, Introspection::Operators, Introspection::Nobody]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     App, Failure,
+    budget::Budget,
     lifecycle::{self, ApiKeyDraft, TaskDraft},
 };
 use agents::NewAgent;
@@ -29,12 +30,19 @@ pub struct Session {
     pub app: App,
     gate: Gate,
     operator: Option<Operator>,
+    budget: Arc<dyn Budget>,
 }
 
 impl Session {
     /// The request of a known caller.
-    pub fn new(app: App, context: &AuthContext) -> Self {
-        Self { gate: app.gate(context), operator: context.operator(), app }
+    pub fn new(app: App, context: &AuthContext, budget: Arc<dyn Budget>) -> Self {
+        Self { gate: app.gate(context), operator: context.operator(), app, budget }
+    }
+
+    /// Pays for an operation of this complexity.
+    pub async fn spend(&self, complexity: usize) -> Result<(), Failure> {
+        let spent = self.budget.spend(self.tenant(), self.principal(), complexity as u64).await;
+        spent.map_err(|overspent| Failure::Overspent { retry_after: overspent.retry_after })
     }
 
     /// The right to operate the deployment, if the caller has it.

@@ -16,9 +16,12 @@ mod graphiql;
 mod hooks;
 mod http;
 mod input;
+mod lexer;
 mod limits;
+mod media;
 mod orphans;
 mod page;
+mod persisted;
 mod requires;
 mod shared;
 mod stored;
@@ -27,12 +30,14 @@ mod task;
 mod thread;
 mod tracker;
 mod viewer;
+mod wire;
 
 pub use switches::order;
 
-use crate::{App, Limits};
+use crate::{App, Introspection, abandoned::Abandoned, budget::Budget, config::GraphQl};
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
 use axum::Router;
+use std::sync::Arc;
 
 /// Where reading starts.
 #[derive(MergedObject, Default)]
@@ -63,25 +68,34 @@ struct Mutation(
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-fn schema(limits: Limits, introspection: bool) -> Schema {
+/// What this edge needs beside the application.
+pub struct Setup<'a> {
+    /// How GraphQL is spoken.
+    pub settings: &'a GraphQl,
+    /// What each principal may spend.
+    pub budget: Arc<dyn Budget>,
+    /// Who is told of requests that nobody waits for any more.
+    pub abandoned: Abandoned,
+}
+
+fn schema(introspection: Introspection) -> Schema {
+    // Depth and complexity are bounded in `limits`, which says how much there may be.
     let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .directive(requires::Requires)
-        .extension(hooks::Hooks)
-        .limit_depth(limits.graphql_depth)
-        .limit_complexity(limits.graphql_complexity);
+        .extension(hooks::Hooks);
     // A suggestion tells of the schema, too.
-    let schema = if introspection { schema } else { schema.disable_introspection().disable_suggestions() };
+    let schema = if introspection == Introspection::Everybody { schema } else { schema.disable_suggestions() };
     schema.finish()
 }
 
 /// The routes `/graphql` and `/graphiql`.
-pub fn router(app: App) -> Router {
-    http::router(app)
+pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
+    http::router(app, setup)
 }
 
 /// The schema, in the schema definition language.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
-    schema(Limits::default(), true).sdl_with_options(options)
+    schema(Introspection::Everybody).sdl_with_options(options)
 }

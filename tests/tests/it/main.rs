@@ -8,6 +8,7 @@
     reason = "the helpers of tests fail their test by panicking, and print what its report shows"
 )]
 
+mod abandoned;
 mod bad_input;
 mod checkpoints;
 mod clients;
