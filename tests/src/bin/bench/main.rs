@@ -16,6 +16,7 @@ mod growth;
 mod load;
 mod process;
 mod ratio;
+mod readers;
 mod reconcile;
 
 use std::process::ExitCode;
@@ -62,6 +63,9 @@ async fn main() -> ExitCode {
     }
     if wanted("growth") {
         bars.extend(growth::measure().await);
+    }
+    if wanted("readers") {
+        bars.extend(readers::measure().await);
     }
     if wanted("reconcile") {
         bars.extend(reconcile::measure().await);
