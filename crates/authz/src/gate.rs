@@ -4,7 +4,7 @@ use crate::{
     action::{Action, ActionSet, Create, Execute, Marker, Share},
     denial::{DenialPolicy, Refusal},
     engine::{
-        Authorizer, Check, Consistency, ConsistencyToken, EngineError, Extent, Holder, Lookup, Registration,
+        Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup, Registration,
         Relationship,
     },
     permit::{Grants, Permit, Scope, Target},
@@ -89,32 +89,61 @@ impl Gate {
         self.ask(targets, actions, &self.reads).await
     }
 
+    /// The same, of resources of two kinds: one engine call for them all.
+    pub async fn grants_of_both<A: Resource, B: Resource>(
+        &self,
+        (first, of_first): (&[Target<A>], ActionSet),
+        (second, of_second): (&[Target<B>], ActionSet),
+    ) -> Result<(Vec<Grants<A>>, Vec<Grants<B>>), Refusal> {
+        let (of_first, of_second) = (self.asked(of_first), self.asked(of_second));
+        let checks = first.iter().map(|target| check(target, of_first));
+        let checks = checks.chain(second.iter().map(|target| check(target, of_second))).collect();
+        let mut decisions = self.decide(checks, &self.reads).await?;
+        let rest = decisions.split_off(first.len());
+        Ok((self.granted(first, of_first, decisions), self.granted(second, of_second, rest)))
+    }
+
     async fn ask<R: Resource>(
         &self,
         targets: &[Target<R>],
         actions: ActionSet,
         consistency: &Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
-        let asked = match self.policy {
+        let asked = self.asked(actions);
+        let checks = targets.iter().map(|target| check(target, asked)).collect();
+        let decisions = self.decide(checks, consistency).await?;
+        Ok(self.granted(targets, asked, decisions))
+    }
+
+    /// What is asked about, to know of `actions` what callers may be told.
+    fn asked(&self, actions: ActionSet) -> ActionSet {
+        match self.policy {
             DenialPolicy::Hide => actions,
             DenialPolicy::Split => actions | Action::Read,
-        };
-        if targets.is_empty() {
+        }
+    }
+
+    /// As many decisions as checks. No engine call for none.
+    async fn decide(&self, checks: Vec<Check>, consistency: &Consistency) -> Result<Vec<Decision>, Refusal> {
+        if checks.is_empty() {
             return Ok(Vec::new());
         }
-        let checks: Vec<Check> = targets
-            .iter()
-            .map(|target| {
-                let id = target.id().map_or_else(|| NOBODY.into(), Id::to_text);
-                Check { resource: ResourceRef { kind: R::KIND, id }, actions: asked }
-            })
-            .collect();
         let decisions = self.engine.check(&self.principal, &checks, consistency).await.map_err(unavailable)?;
-        if decisions.len() != checks.len() {
-            return Err(malformed("a decision is missing or too many"));
+        if decisions.len() == checks.len() {
+            Ok(decisions)
+        } else {
+            Err(malformed("a decision is missing or too many"))
         }
+    }
+
+    fn granted<R: Resource>(
+        &self,
+        targets: &[Target<R>],
+        asked: ActionSet,
+        decisions: Vec<Decision>,
+    ) -> Vec<Grants<R>> {
         let grants = targets.iter().zip(decisions);
-        Ok(grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect())
+        grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect()
     }
 
     /// Where to look for the resources the caller may do `A` to. One engine call.
@@ -187,6 +216,11 @@ impl Gate {
         let holders = self.engine.holders(&resources).await.map_err(unavailable)?;
         if holders.len() == resources.len() { Ok(holders) } else { Err(malformed("holders are missing or too many")) }
     }
+}
+
+fn check<R: Resource>(target: &Target<R>, actions: ActionSet) -> Check {
+    let id = target.id().map_or_else(|| NOBODY.into(), Id::to_text);
+    Check { resource: ResourceRef { kind: R::KIND, id }, actions }
 }
 
 fn unavailable(error: EngineError) -> Refusal {

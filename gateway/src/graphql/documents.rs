@@ -26,6 +26,8 @@ const ROOM: u64 = 256 * 1024;
 /// How many sets of variables a document is known to be valid with, and how large each may be, in bytes.
 const SETS: usize = 32;
 const SET_BYTES: usize = 1024;
+/// The longest document that gets suggestions, in bytes.
+const SHORT: usize = 4096;
 
 /// Documents by their text. It keeps those that are asked again, and a flood of new ones does not drive
 /// them out.
@@ -57,13 +59,14 @@ impl Documents {
         limits::text(text, &self.limits).map_err(errors::too_much)?;
         let parsed = parse_query(text).map_err(errors::unparsed)?;
         let counted = limits::document(&parsed).map_err(errors::too_much)?;
-        Ok(Arc::new(Document::of(parsed, counted, self.limits)))
+        Ok(Arc::new(Document::of(parsed, text.len() <= SHORT, counted, self.limits)))
     }
 }
 
 /// One document, and what is known about it.
 pub struct Document {
     parsed: ExecutableDocument,
+    short: bool,
     counted: limits::Counted,
     limits: Limits,
     /// The variables of which any text is as valid as any other.
@@ -72,7 +75,7 @@ pub struct Document {
 }
 
 impl Document {
-    fn of(parsed: ExecutableDocument, counted: limits::Counted, limits: Limits) -> Self {
+    fn of(parsed: ExecutableDocument, short: bool, counted: limits::Counted, limits: Limits) -> Self {
         let mut free = HashSet::new();
         // Within a list or an object, a text may stand where an enumeration belongs.
         let mut bound = nested_variables(&parsed);
@@ -86,12 +89,17 @@ impl Document {
             }
         }
         free.retain(|name| !bound.contains(name));
-        Self { parsed, counted, limits, free, valid: Mutex::default() }
+        Self { parsed, short, counted, limits, free, valid: Mutex::default() }
     }
 
     /// The document, parsed.
     pub const fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
+    }
+
+    /// Whether it is so short that a person may have typed it.
+    pub const fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Whether it asks about the schema.

@@ -44,6 +44,8 @@ const MOST_ERRORS: usize = 50;
 struct Edge {
     app: App,
     schema: Schema,
+    /// The same, without suggestions.
+    terse: Schema,
     persisted: Persisted,
     budget: Arc<dyn Budget>,
     abandoned: Abandoned,
@@ -67,8 +69,8 @@ pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
             .max_age(PREFLIGHT);
         router = router.layer(cors);
     }
-    let schema = schema(app.introspection);
-    let edge = Edge { app, schema, persisted, budget: setup.budget, abandoned: setup.abandoned };
+    let (schema, terse) = (schema(true), schema(false));
+    let edge = Edge { app, schema, terse, persisted, budget: setup.budget, abandoned: setup.abandoned };
     Ok(router.with_state(edge).merge(graphiql::router()))
 }
 
@@ -166,7 +168,8 @@ impl Edge {
             Err(unfound @ (Unfound::Nothing | Unfound::Mismatch)) => return Err(Refused::bad(&unfound.to_string())),
             Err(unfound) => return Ok(Answer::refused(vec![unfound.error()])),
         };
-        if document.asks_about_schema() && !self.tells_schema(session) {
+        let tells = self.tells_schema(session);
+        if document.asks_about_schema() && !tells {
             let message = "questions about the schema are not answered here";
             return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, message)]));
         }
@@ -184,7 +187,8 @@ impl Edge {
         }
         let mut request = document.request(params.variables);
         request.operation_name = params.operation_name;
-        let response = self.schema.execute(request.data(Arc::clone(session))).await;
+        let schema = if tells && document.is_short() { &self.schema } else { &self.terse };
+        let response = schema.execute(request.data(Arc::clone(session))).await;
         let executed = response.errors.iter().all(|error| !error.path.is_empty());
         let mut errors = settle(response.errors);
         if !executed {

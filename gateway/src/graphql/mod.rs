@@ -10,8 +10,10 @@ mod checkpoint;
 mod document;
 mod documents;
 mod dual_write;
+mod entity;
 mod errors;
 mod event;
+mod federation;
 mod graphiql;
 mod hooks;
 mod http;
@@ -32,16 +34,21 @@ mod tracker;
 mod viewer;
 mod wire;
 
+pub use federation::sdl as federation_sdl;
 pub use switches::order;
 
-use crate::{App, Introspection, abandoned::Abandoned, budget::Budget, config::GraphQl};
+use crate::{App, abandoned::Abandoned, budget::Budget, config::GraphQl};
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
 use axum::Router;
 use std::sync::Arc;
 
 /// Where reading starts.
 #[derive(MergedObject, Default)]
-struct Query(
+struct Query(Core, federation::FederationQuery);
+
+/// The same, but for what only the router of a larger graph asks.
+#[derive(MergedObject, Default)]
+struct Core(
     task::TaskQuery,
     tracker::TrackerQuery,
     thread::CheckpointQuery,
@@ -49,6 +56,7 @@ struct Query(
     agent::AgentQuery,
     api_key::ApiKeyQuery,
     viewer::ViewerQuery,
+    entity::NodeQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
 );
@@ -78,14 +86,13 @@ pub struct Setup<'a> {
     pub abandoned: Abandoned,
 }
 
-fn schema(introspection: Introspection) -> Schema {
+/// With suggestions or without. A suggestion tells of the schema, and compares each unknown name with all known ones.
+fn schema(suggests: bool) -> Schema {
     // Depth and complexity are bounded in `limits`, which says how much there may be.
     let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .directive(requires::Requires)
         .extension(hooks::Hooks);
-    // A suggestion tells of the schema, too.
-    let schema = if introspection == Introspection::Everybody { schema } else { schema.disable_suggestions() };
-    schema.finish()
+    if suggests { schema.finish() } else { schema.disable_suggestions().finish() }
 }
 
 /// The routes `/graphql` and `/graphiql`.
@@ -97,5 +104,5 @@ pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
-    schema(Introspection::Everybody).sdl_with_options(options)
+    schema(true).sdl_with_options(options)
 }

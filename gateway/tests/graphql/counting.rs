@@ -304,6 +304,10 @@ impl TrackerStore for Counted<dyn TrackerStore> {
         self.calls.note("trackers.locate");
         self.port.locate(id).await
     }
+    async fn locate_all(&self, ids: &[&str]) -> Result<Vec<trackers::Located>, trackers::StoreError> {
+        self.calls.note("trackers.locate_all");
+        self.port.locate_all(ids).await
+    }
     async fn page(
         &self,
         scope: &Scope<TaskKind, Read>,

@@ -7,6 +7,7 @@ mod browsers;
 mod budget;
 mod codes;
 mod counting;
+mod entities;
 mod hostile;
 mod http;
 mod inputs;
