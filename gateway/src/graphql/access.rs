@@ -283,7 +283,7 @@ fn gather(registry: &Registry, object: &str, field: SelectionField<'_>, kind: Ki
     if let Some(MetaType::Interface { possible_types, .. } | MetaType::Union { possible_types, .. }) =
         registry.types.get(object)
     {
-        return possible_types.iter().for_each(|object| gather(registry, object, field.clone(), kind, asked));
+        return possible_types.iter().for_each(|object| gather(registry, object, field, kind, asked));
     }
     for child in field.selection_set() {
         if let Some((on, action)) = asks(object, child.name())

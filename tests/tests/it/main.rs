@@ -9,6 +9,7 @@
 )]
 
 mod abandoned;
+mod agree;
 mod bad_input;
 mod checkpoints;
 mod clients;
