@@ -26,7 +26,8 @@ impl AgentKeys {
 impl Resolver for AgentKeys {
     async fn resolve(&self, credential: &Credential) -> Result<AuthContext, Unresolved> {
         // Text that no key can be is nobody's, and nobody needs to be asked.
-        let key = Secret::given(credential.expose()).map_err(|_| Unresolved::Unknown)?;
+        let token = credential.expose().ok_or(Unresolved::Unknown)?;
+        let key = Secret::given(token).map_err(|_| Unresolved::Unknown)?;
         match self.store.bearer(&self.sealer.digest(&key)).await {
             Ok(Some(bearer)) => Ok(AuthContext::new(Principal::agent(&bearer.agent), bearer.tenant)),
             Ok(None) => Err(Unresolved::Unknown),

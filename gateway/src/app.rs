@@ -2,7 +2,8 @@
 
 use agents::AgentStore;
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{Authorizer, DenialPolicy, Gate};
+use authz::{DenialPolicy, Explainer, Gate};
+use authz_router::{RouteStore, Router};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
 use dual_write::{DualWrite, Inspector, SwitchStore};
@@ -109,14 +110,18 @@ impl From<IntrospectionWord> for Introspection {
 
 /// What an [`App`] is made of.
 pub struct Parts {
-    /// Where permissions are decided.
-    pub engine: Arc<dyn Authorizer>,
+    /// Where permissions are decided: for each account by the engine that its routes lead to.
+    pub engine: Router,
     /// What makes and ends things in the engine and in the stores.
     pub dual_write: Arc<DualWrite>,
     /// What compares and repairs the two sides, for operators.
     pub inspector: Operated<Arc<Inspector>>,
+    /// What says why the engine decides as it does, for operators.
+    pub explainer: Operated<Explainer>,
     /// Where dual writes are switched, for operators.
     pub switches: Operated<Arc<dyn SwitchStore>>,
+    /// Where it is said which engine answers whom, for operators.
+    pub routes: Operated<Arc<dyn RouteStore>>,
     /// Who tells callers apart.
     pub resolver: Arc<dyn Resolver>,
     /// What turns API keys into what is kept of them.
@@ -147,8 +152,8 @@ impl App {
     /// The gate of a known caller.
     #[must_use]
     pub fn gate(&self, context: &AuthContext) -> Gate {
-        let (principal, tenant) = (context.principal().clone(), context.tenant().clone());
-        Gate::new(principal, tenant, Arc::clone(&self.engine), self.denials)
+        let engine = Arc::new(self.engine.clone());
+        Gate::on_behalf(context.principal().clone(), context.behalf(), engine, self.denials)
     }
 }
 

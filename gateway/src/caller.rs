@@ -14,12 +14,12 @@ pub struct Caller(pub Gate);
 /// a placeholder bearer beside the other.
 const API_KEYS: [&str; 2] = ["x-agent-api-key", "x-api-key"];
 
-fn credential(headers: &HeaderMap) -> Option<Credential> {
+fn token(headers: &HeaderMap) -> Option<String> {
     if let Some(key) = API_KEYS.into_iter().find_map(|name| headers.get(name)) {
-        return key.to_str().ok().map(Credential::token);
+        return key.to_str().ok().map(str::to_owned);
     }
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::token(token.trim()))
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
 impl Caller {
@@ -31,7 +31,7 @@ impl Caller {
 
 /// Who sent these headers.
 pub async fn resolve(headers: &HeaderMap, app: &App) -> Result<AuthContext, Failure> {
-    let credential = credential(headers).ok_or(Failure::Unauthenticated)?;
+    let credential = Credential::of_request(token(headers), headers.clone());
     app.resolver.resolve(&credential).await.map_err(|unresolved| match unresolved {
         Unresolved::Unknown => Failure::Unauthenticated,
         Unresolved::Unavailable(_) => Failure::unavailable(Arc::new(unresolved)),

@@ -2,19 +2,21 @@
 //! gate as everything else.
 
 use crate::{
-    App, Introspection, Parts, Stores,
+    App, Introspection, Parts,
     config::Config,
     lifecycle::{self, TaskDraft},
+    storage::Storage,
 };
 use agents::{AcpType, NewAgent};
 use anyhow::Context as _;
 use authz::{
-    Action, Agent, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
+    Action, Agent, Authorizer as _, Explainer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role,
+    Target,
     action::{Share, Update},
 };
 use checkpoints::NewCheckpoint;
 use conversations::NewEvent;
-use dual_write::{Inspector, SwitchStore};
+use dual_write::Inspector;
 use identity::{AuthContext, Operated, TokenTable};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::{Deserialize, Serialize};
@@ -57,12 +59,11 @@ impl Demo {
     /// Makes what is missing of the demo. Tokens stay the same while the data folder does.
     pub async fn seed(
         config: &Config,
-        stores: &Stores,
+        storage: &Storage,
         inspector: &Arc<Inspector>,
-        switches: &Arc<dyn SwitchStore>,
         url: String,
     ) -> anyhow::Result<Self> {
-        let stage = Stage::new(config, stores, inspector, switches);
+        let stage = Stage::new(config, storage, inspector);
         stage.people().await?;
         let agent = stage.agent(&stage.owner, AGENT).await?;
         stage.tasks(&agent).await?;
@@ -118,16 +119,18 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config, stores: &Stores, inspector: &Arc<Inspector>, switches: &Arc<dyn SwitchStore>) -> Self {
+    fn new(config: &Config, storage: &Storage, inspector: &Arc<Inspector>) -> Self {
         let app = App::new(Parts {
-            engine: Arc::clone(&inspector.dual_write.engine),
+            engine: storage.engine.router.clone(),
             dual_write: Arc::clone(&inspector.dual_write),
             inspector: Operated::new(Arc::clone(inspector)),
-            switches: Operated::new(Arc::clone(switches)),
+            explainer: Operated::new(Explainer { engine: Arc::clone(&inspector.dual_write.engine), reader: None }),
+            switches: Operated::new(Arc::clone(&storage.switches)),
+            routes: Operated::new(Arc::clone(&storage.routes)),
             // Nobody calls this application; it only acts.
             resolver: Arc::new(TokenTable::default()),
             sealer: config.sealer(),
-            stores: stores.clone(),
+            stores: storage.stores.clone(),
             denials: config.denials.into(),
             limits: config.limits,
             request_timeout: config.request_timeout(),

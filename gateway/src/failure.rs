@@ -4,6 +4,7 @@
 //! log, where the failure is answered.
 
 use authz::{By, Denial, Refusal, Requested};
+use authz_router::RouteError;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -266,6 +267,12 @@ impl From<ScanError> for Failure {
 
 impl From<SwitchError> for Failure {
     fn from(error: SwitchError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<RouteError> for Failure {
+    fn from(error: RouteError) -> Self {
         Self::Unavailable(Arc::new(error))
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether it can do its work. Open to anybody, and says nothing of
 //! what went wrong: that is in the log.
 
-use crate::storage::Health;
+use crate::{engine::Standing, storage::Health};
 use axum::{
     Json, Router,
     extract::State,
@@ -9,7 +9,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The routes, with the paths that agentex has and the shorter ones.
 pub fn router(health: Health) -> Router {
@@ -30,13 +30,29 @@ fn only_get(route: MethodRouter<Health>) -> MethodRouter<Health> {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let (rows, decisions) = tokio::join!(health.answers(), health.engine.answers());
-    let answers = rows && decisions;
+    let (rows, engines) = tokio::join!(health.answers(), health.engine.standings());
+    let decisions = engines.first().is_some_and(|engine| engine.answers == Some(true));
+    // Another engine that does not answer is missed at every gateway alike. One that this gateway does not have
+    // may be known to others: they can answer whom this one cannot.
+    let lost = engines.iter().any(|engine| engine.answers_callers && engine.answers.is_none());
+    let answers = rows && decisions && !lost;
     let (status, word) =
         if answers { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
     let check = |kind, answers| json!({ "kind": kind, "status": if answers { "ok" } else { "unavailable" } });
     let (store, engine) = (check(health.kind, rows), check(health.engine.kind, decisions));
+    let engines: Vec<_> = engines.iter().map(standing).collect();
     let events = json!({ "kind": "in process (one node only)", "status": "ok" });
-    (status, Json(json!({ "status": word, "checks": { "store": store, "engine": engine, "events": events } })))
+    (status, Json(json!({ "status": word, "checks": { "store": store, "engine": engine, "engines": engines, "events": events } })))
         .into_response()
+}
+
+/// How an engine in use stands: what it is used for, and whether it answers.
+fn standing(engine: &Standing) -> Value {
+    let status = match engine.answers {
+        Some(true) => "ok",
+        Some(false) => "unavailable",
+        None => "not configured",
+    };
+    let role = if engine.answers_callers { "answers" } else { "shadow" };
+    json!({ "name": engine.name.as_str(), "role": role, "status": status })
 }

@@ -12,7 +12,7 @@ use agents::{Agent, NewAgent};
 use api_keys::{ApiKey, ApiKeyId, KeyType, NewApiKey, Secret};
 use authz::{
     Gate, Gone, Permit, ResourceRef, Target,
-    action::{Create, Delete, Execute},
+    action::{Create, Delete},
 };
 use dual_write::{CreateError, Intent};
 use futures::{StreamExt as _, stream};
@@ -41,7 +41,7 @@ pub async fn create_task(
     draft: TaskDraft,
 ) -> Result<Task, Failure> {
     let deadline = Instant::now() + app.request_timeout;
-    let permit = gate.permit::<_, Execute>(agent).await?;
+    let permit = gate.permit_to_create_tasks(agent).await?;
     if draft.name.as_ref().is_some_and(|name| name.len() > tasks::NAME_BYTES) {
         return Err(Failure::invalid(format!("name: must be at most {} bytes", tasks::NAME_BYTES)));
     }

@@ -49,6 +49,14 @@ enum Command {
     /// Works on the configured storage, beside running gateways. Exits with 0 when nothing is wrong, or no longer; with 3 when
     /// orphans were found, or are left; with 130 when it was interrupted, having said where to go on; with 1 when it failed.
     DualWrite(operate::DualWrite),
+    /// Say why somebody may do something, or what they lack.
+    ///
+    /// Works on the configured storage and engine, beside running gateways. Exits with 0 whatever the answer is; with 3 when the
+    /// engine decides otherwise than its relationships say, which is a fault; with 1 when it could not be asked. What rows and
+    /// relationships say of one thing, whoever asks for it: `taskgate dual-write explain`.
+    Explain(operate::Explain),
+    /// Say which authorization engine answers whom, and copy relationships from one to another.
+    Engine(operate::Engine),
     /// Print the GraphQL schema.
     Sdl {
         /// As composition into a larger graph wants it, as a subgraph of Apollo Federation 2.
@@ -134,6 +142,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => run(cli.flags, serve::serve)?,
         Command::Migrate => run(cli.flags, serve::migrate)?,
         Command::Schema(command) => run(cli.flags, |config| command.run(config))?,
+        Command::Explain(arguments) => return run(cli.flags, |config| arguments.run(config)),
+        Command::Engine(arguments) => return run(cli.flags, |config| operate::run_engine(config, arguments)),
         Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
     }
     Ok(ExitCode::SUCCESS)

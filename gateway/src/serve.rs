@@ -7,12 +7,14 @@ use crate::{
     budget::{Buckets, Rate},
     config::Config,
     demo::Demo,
+    follow::Follower,
     graphql, health,
     metrics::{self, Metrics},
     rest,
+    routes::FollowedRoutes,
     storage::Storage,
     sweeper::{self, Sweeper},
-    switches::Follower,
+    switches::FollowedSwitches,
 };
 use anyhow::Context as _;
 use axum::{
@@ -22,7 +24,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, Request};
-use identity::{InTurn, Operated, TokenTable};
+use identity::{InTurn, Operated, Resolver, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
 use tower_http::{
@@ -43,29 +45,38 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::start(&config.metrics).await?;
     let storage = Storage::open(&config).await?;
     let inspector = sweeper::inspector(&config.dual_write, &storage);
-    let (switches, refresh) = (Arc::clone(&storage.switches), config.dual_write.switch_refresh());
-    let known = Arc::clone(&inspector.dual_write.switches);
-    let follower = Follower::start(Arc::clone(&switches), known, refresh).await?;
+    let (switches, known) = (Arc::clone(&storage.switches), Arc::clone(&inspector.dual_write.switches));
+    let followed = FollowedSwitches { store: Arc::clone(&switches), known };
+    let follows_switches = Follower::start(followed, config.dual_write.switch_refresh()).await?;
+    let (route_store, engine) = (Arc::clone(&storage.routes), storage.engine.router.clone());
+    let followed = FollowedRoutes { store: Arc::clone(&route_store), router: engine.clone() };
+    let follows_routes = Follower::start(followed, config.routing.refresh()).await?;
 
     let mut table = TokenTable::default();
     for token in &config.tokens {
         table = table.with(token.expose(), token.context()?);
     }
     let demo = if config.wants_demo() {
-        let demo = Demo::seed(&config, &storage.stores, &inspector, &switches, url.clone()).await?;
+        let demo = Demo::seed(&config, &storage, &inspector, url.clone()).await?;
         table = demo.admit(table)?;
         Some(demo)
     } else {
         None
     };
-    // A configured token is known without asking the database.
+    // A configured token is known without asking the database, and an agent's key without asking a service.
     let keys = AgentKeys::new(Arc::clone(&storage.stores.api_keys), config.sealer());
+    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(table), Arc::new(keys)];
+    if let Some(service) = config.proxy.resolver()? {
+        resolvers.push(Arc::new(service));
+    }
     let app = App::new(Parts {
-        engine: Arc::clone(&storage.engine.authorizer),
+        engine,
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
+        explainer: Operated::new(storage.engine.explainer()),
         switches: Operated::new(switches),
-        resolver: Arc::new(InTurn::new(vec![Arc::new(table), Arc::new(keys)])),
+        routes: Operated::new(route_store),
+        resolver: Arc::new(InTurn::new(resolvers)),
         sealer: config.sealer(),
         stores: storage.stores.clone(),
         denials: config.denials.into(),
@@ -81,7 +92,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let sweeper = Sweeper::start(inspector, config.dual_write.sweep_interval());
     server.await?;
-    drop((sweeper, follower));
+    drop((sweeper, follows_switches, follows_routes));
     storage.close().await;
     Ok(())
 }

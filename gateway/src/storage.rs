@@ -10,6 +10,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use authz_graph::{GraphEngine, MemoryGraph};
+use authz_router::RouteStore;
 use dual_write::{Ledger, RowScan, SwitchStore};
 use secrecy::ExposeSecret as _;
 use sqlx::{
@@ -39,6 +40,8 @@ pub struct Storage {
     pub rows: Arc<dyn RowScan>,
     /// Where dual writes are switched.
     pub switches: Arc<dyn SwitchStore>,
+    /// Where it is kept which engine answers whom.
+    pub routes: Arc<dyn RouteStore>,
     /// Where permissions are decided.
     pub engine: Engine,
     /// What kind it is, and whether it answers.
@@ -141,19 +144,9 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = MemoryGraph::default();
-        let engine = Engine::open(config, Arc::new(embedded.clone()), Arc::new(embedded)).await?;
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
-        Ok(Self {
-            stores,
-            ledger: store.clone(),
-            rows: store.clone(),
-            switches: store,
-            engine,
-            health,
-            abandoned: Abandoned::default(),
-            cluster: None,
-        })
+        Ok(Self::with(store, stores, engine, health, Abandoned::default(), None))
     }
 
     async fn postgres(
@@ -182,19 +175,22 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let embedded = Arc::new(GraphEngine::new(pool.clone()));
-        let engine = Engine::open(config, embedded.clone(), embedded).await?;
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
-        Ok(Self {
-            stores,
-            ledger: store.clone(),
-            rows: store.clone(),
-            switches: store,
-            engine,
-            health,
-            abandoned,
-            cluster,
-        })
+        Ok(Self::with(store, stores, engine, health, abandoned, cluster))
+    }
+
+    /// All of it, where one thing keeps what is beside the stores.
+    fn with<S: Ledger + RowScan + SwitchStore + RouteStore + 'static>(
+        store: Arc<S>,
+        stores: Stores,
+        engine: Engine,
+        health: Health,
+        abandoned: Abandoned,
+        cluster: Option<Cluster>,
+    ) -> Self {
+        let (ledger, rows, switches) = (store.clone(), store.clone(), store.clone());
+        Self { stores, ledger, rows, switches, routes: store, engine, health, abandoned, cluster }
     }
 
     /// Lets go of connections, and stops a private cluster.

@@ -25,7 +25,7 @@ fn dual_write(settings: &config::DualWrite, storage: &Storage) -> Arc<DualWrite>
     let patience = TimeDelta::milliseconds(settings.patience_ms.into());
     let circuit = Circuit::new(settings.circuit_failures, Duration::from_millis(settings.circuit_cooldown_ms));
     let observer = Arc::new(DualWriteCounts);
-    let (engine, ledger) = (Arc::clone(&storage.engine.authorizer), Arc::clone(&storage.ledger));
+    let (engine, ledger) = (Arc::new(storage.engine.router.clone()), Arc::clone(&storage.ledger));
     Arc::new(DualWrite { retry, circuit, patience, observer, ..DualWrite::new(engine, ledger) })
 }
 

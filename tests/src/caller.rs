@@ -18,11 +18,19 @@ pub struct As {
     client: Client,
 }
 
+/// A client for whoever needs one. TLS, which nobody here speaks, wants its provider named.
+#[must_use]
+pub fn client() -> Client {
+    // Whoever was first has installed the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap()
+}
+
 impl As {
     /// A caller of the server at `url`.
     #[must_use]
     pub fn new(name: &'static str, url: &str, token: Option<String>, principal: Option<String>) -> Self {
-        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+        let client = client();
         Self { name, principal, token, url: url.to_owned(), client }
     }
 

@@ -19,12 +19,13 @@ mod database;
 pub mod documents;
 pub mod faults;
 mod server;
+pub mod spicedb;
 pub mod tree;
 pub mod wire;
 pub mod world;
 
 pub use answer::Answer;
-pub use caller::As;
+pub use caller::{As, client};
 pub use database::Database;
 pub use server::{Demo, Said, Server, Settings, Storage, port_of};
 pub use world::{Things, World};

@@ -4,7 +4,9 @@ use crate::{Standing, asked_of_parent, is_gated};
 use async_trait::async_trait;
 use authz::{
     Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind,
-    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship, ResourceRef, Role,
+    Known, Lookup, Principal, PrincipalKind, Registration, RegistrationScan, Relation, Relationship,
+    RelationshipReader, RelationshipScan, ResourceRef, Role,
+    explain::LINKS,
     schema::{self, INSIDE},
 };
 use enumset::EnumSet;
@@ -92,6 +94,22 @@ impl Edges {
         Standing { held, inside, of_parent }.decide(check)
     }
 
+    /// The relationships of `resource` that `of` lets through.
+    fn relationships<'a>(
+        &'a self,
+        resource: &'a ResourceRef,
+        of: impl Fn(&Subject, Relation) -> bool + 'a,
+    ) -> impl Iterator<Item = Relationship> + 'a {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        let all = subjects.flat_map(|(subject, held)| held.iter().map(move |relation| (subject, relation)));
+        all.filter(move |(subject, relation)| of(subject, *relation)).map(|(subject, relation)| Relationship {
+            resource: resource.clone(),
+            relation,
+            subject_kind: Arc::clone(&subject.kind),
+            subject_id: Arc::clone(&subject.id),
+        })
+    }
+
     fn holders(&self, resource: &ResourceRef) -> Vec<Holder> {
         let subjects = self.0.get(resource).into_iter().flatten();
         let roles = subjects.filter_map(|(subject, held)| Some((subject.to_principal()?, *held)));
@@ -104,6 +122,26 @@ impl Edges {
 }
 
 impl Edges {
+    /// The first `limit` resources of `kind` behind `after`, sorted.
+    fn behind(&self, kind: Kind, after: Option<&str>, limit: u32) -> impl Iterator<Item = &ResourceRef> {
+        let behind = |resource: &&ResourceRef| resource.kind == kind && after.is_none_or(|after| *resource.id > *after);
+        let behind: BTreeSet<_> = self.0.keys().filter(behind).collect();
+        behind.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    /// All that is said of a resource, as it was written.
+    fn said_of(&self, resource: &ResourceRef) -> impl Iterator<Item = Relationship> {
+        let subjects = self.0.get(resource).into_iter().flatten();
+        subjects.flat_map(move |(subject, held)| {
+            held.iter().map(move |relation| Relationship {
+                resource: resource.clone(),
+                relation,
+                subject_kind: Arc::clone(&subject.kind),
+                subject_id: Arc::clone(&subject.id),
+            })
+        })
+    }
+
     /// What is said of a resource.
     fn known(&self, resource: &ResourceRef) -> Option<Known> {
         let subjects = self.0.get(resource)?;
@@ -206,15 +244,33 @@ impl Authorizer for MemoryGraph {
 impl RegistrationScan for MemoryGraph {
     async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Known>, EngineError> {
         let edges = self.read();
-        let behind = |resource: &&ResourceRef| resource.kind == kind && after.is_none_or(|after| *resource.id > *after);
-        let behind: BTreeSet<_> = edges.0.keys().filter(behind).collect();
-        let page = behind.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(page.filter_map(|resource| edges.known(resource)).collect())
+        Ok(edges.behind(kind, after, limit).filter_map(|resource| edges.known(resource)).collect())
     }
 
     async fn known(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError> {
         let edges = self.read();
         let resources = ids.iter().map(|id| ResourceRef { kind, id: Arc::clone(id) });
         Ok(resources.filter_map(|resource| edges.known(&resource)).collect())
+    }
+}
+
+#[async_trait]
+impl RelationshipReader for MemoryGraph {
+    async fn of(
+        &self,
+        principal: &Principal,
+        resources: &[ResourceRef],
+    ) -> Result<Vec<Vec<Relationship>>, EngineError> {
+        let (edges, asking) = (self.read(), Subject::of(principal));
+        let matters = |subject: &Subject, relation: Relation| *subject == asking || LINKS.contains(&relation);
+        Ok(resources.iter().map(|resource| edges.relationships(resource, matters).collect()).collect())
+    }
+}
+
+#[async_trait]
+impl RelationshipScan for MemoryGraph {
+    async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Relationship>, EngineError> {
+        let edges = self.read();
+        Ok(edges.behind(kind, after, limit).flat_map(|resource| edges.said_of(resource)).collect())
     }
 }

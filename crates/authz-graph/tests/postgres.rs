@@ -2,11 +2,11 @@
 #![expect(clippy::expect_used, reason = "a test without its database fails")]
 
 use authz::{
-    Action, Authorizer, Check, Consistency, Decision, EngineError, Extent, Kind, Lookup, Principal, Relation,
-    Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, Decision, EngineError, Explainer, Extent, Kind, Lookup, Principal,
+    Relation, Relationship, ResourceRef,
 };
 use authz_graph::GraphEngine;
-use conformance::{Registry, fresh};
+use conformance::{Readable, Registry, fresh};
 use futures::future::join_all;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
@@ -36,8 +36,21 @@ async fn registry() -> Registry {
     Registry { engine: engine.clone(), registrations: engine }
 }
 
+async fn explainer() -> Explainer {
+    let engine = Arc::new(GraphEngine::new(pool_of(4).await));
+    Explainer { engine: engine.clone(), reader: Some(engine) }
+}
+
+async fn readable() -> Readable {
+    let engine = Arc::new(GraphEngine::new(pool_of(4).await));
+    Readable { engine: engine.clone(), relationships: engine }
+}
+
 conformance::authorizer!(engine);
+conformance::corpus!(engine);
+conformance::explanations!(explainer);
 conformance::registrations!(registry);
+conformance::relationships!(readable);
 
 /// An engine on one connection, so that the connection can be asked what was run on it.
 async fn engine_on_one_connection() -> (GraphEngine, PgPool) {

@@ -2,17 +2,26 @@
 //!
 //! A check of any batch is one call ([`CheckBulkPermissions`](v1::CheckBulkPermissionsRequest)) up to
 //! a thousand questions, and as many at a time beyond that. A registration is one atomic write; writing it
-//! again changes nothing. Every write is followed by one question, so that it is seen by whoever asks next. `lookup` is the whole list of ids, fetched page by page and never cut.
+//! again changes nothing. Every write is followed by one question, so that it is seen by whoever asks next.
+//! `lookup` is the whole list of ids, fetched page by page and never cut. Deregistering removes relationships
+//! a thousand at a time, until none is left. [`SpiceDb::watch`] tells of every change, whoever makes it, and a
+//! [`Watcher`] goes on where a lost connection has ended.
 //!
 //! The schema in `SpiceDB` must be that of `authz::schema` (see [`SpiceDb::write_schema`]): an engine that
 //! does not know an action cannot answer, and nobody is let in.
 
 mod ids;
+mod read;
 mod schema;
 mod trouble;
+mod watch;
+mod watcher;
 mod wire;
+mod zed;
 
 pub use schema::Difference;
+pub use watch::{Change, Changes, Turn};
+pub use watcher::{Follower, Watcher};
 
 use async_trait::async_trait;
 use authz::{
@@ -23,10 +32,11 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
 use spicedb_grpc_tonic::v1::{
     self, CheckBulkPermissionsRequest, CheckBulkPermissionsRequestItem, CheckPermissionRequest,
-    DeleteRelationshipsRequest, LookupResourcesRequest, ReadRelationshipsRequest, WriteRelationshipsRequest,
+    DeleteRelationshipsRequest, LookupResourcesRequest, WriteRelationshipsRequest,
     check_bulk_permissions_pair::Response, check_permission_response::Permissionship,
-    permissions_service_client::PermissionsServiceClient, relationship_update::Operation,
-    schema_service_client::SchemaServiceClient,
+    delete_relationships_response::DeletionProgress, permissions_service_client::PermissionsServiceClient,
+    relationship_update::Operation, schema_service_client::SchemaServiceClient,
+    watch_service_client::WatchServiceClient,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -45,6 +55,8 @@ use trouble::{failed, nonsense};
 const BATCH: usize = 1_000;
 /// The ids of one page of a look-up.
 const PAGE: u32 = 1_000;
+/// The relationships that one call removes: as many as `SpiceDB` lets one by default.
+const REMOVED: u32 = 1_000;
 /// The calls of one batch that are under way at a time.
 const ABREAST: usize = 8;
 
@@ -80,6 +92,7 @@ type Connection = InterceptedService<Channel, Credential>;
 pub struct SpiceDb {
     permissions: PermissionsServiceClient<Connection>,
     schema: SchemaServiceClient<Connection>,
+    watch: WatchServiceClient<Connection>,
     timeout: Duration,
     stale_reads: bool,
 }
@@ -121,7 +134,8 @@ impl SpiceDb {
         let credential = Credential(token);
         Ok(Self {
             permissions: PermissionsServiceClient::with_interceptor(channel.clone(), credential.clone()),
-            schema: SchemaServiceClient::with_interceptor(channel, credential),
+            schema: SchemaServiceClient::with_interceptor(channel.clone(), credential.clone()),
+            watch: WatchServiceClient::with_interceptor(channel, credential),
             timeout: settings.timeout,
             stale_reads: settings.stale_reads,
         })
@@ -177,7 +191,7 @@ impl SpiceDb {
         let mut client = self.permissions.clone();
         let written = self.in_time(client.write_relationships(request)).await?.into_inner();
         self.settled(&first.resource).await?;
-        Ok(written.written_at.map(|at| ConsistencyToken::new(at.token)))
+        Ok(written.written_at.map(wire::token))
     }
 
     /// Waits until whoever asks from now on is answered from after the last write.
@@ -186,6 +200,20 @@ impl SpiceDb {
     /// from the moment at which somebody else's was put, which may be before a write that has returned
     /// meanwhile. Once a question put after the write is answered, nobody joins an older one any more.
     async fn settled(&self, resource: &ResourceRef) -> Result<(), EngineError> {
+        self.asked(resource).await.map(drop)
+    }
+
+    /// A moment at which all is known that was written before this is called.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine does not say.
+    pub async fn moment(&self) -> Result<ConsistencyToken, EngineError> {
+        let nothing = ResourceRef { kind: Kind::Tenant, id: "".into() };
+        self.asked(&nothing).await?.ok_or_else(|| nonsense("an answer is of no moment"))
+    }
+
+    /// The moment from which a question put now is answered.
+    async fn asked(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let request = CheckPermissionRequest {
             consistency: Some(wire::now()),
             resource: Some(wire::resource(resource)),
@@ -195,22 +223,8 @@ impl SpiceDb {
             with_tracing: false,
         };
         let mut client = self.permissions.clone();
-        self.in_time(client.check_permission(request)).await.map(drop)
-    }
-
-    async fn holders_of(&self, resource: ResourceRef) -> Result<Vec<Holder>, EngineError> {
-        let request = ReadRelationshipsRequest {
-            consistency: Some(wire::now()),
-            relationship_filter: Some(wire::all_of(&resource)),
-            ..Default::default()
-        };
-        let mut client = self.permissions.clone();
-        let read = async {
-            let answers = client.read_relationships(request).await?.into_inner();
-            answers.try_collect::<Vec<_>>().await
-        };
-        let found = self.in_time(read).await?.into_iter().filter_map(|answer| wire::holder(answer.relationship?));
-        Ok(found.collect::<BTreeSet<_>>().into_iter().collect())
+        let answer = self.in_time(client.check_permission(request)).await?.into_inner();
+        Ok(answer.checked_at.map(wire::token))
     }
 }
 
@@ -325,13 +339,23 @@ impl Authorizer for SpiceDb {
         self.write(Operation::Touch, &registration.relationships()).await
     }
 
+    /// In several writes where there are very many: what is left when one fails is removed by the next attempt.
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
-        let request =
-            DeleteRelationshipsRequest { relationship_filter: Some(wire::all_of(resource)), ..Default::default() };
-        let mut client = self.permissions.clone();
-        let deleted = self.in_time(client.delete_relationships(request)).await?.into_inner();
+        let deleted_at = loop {
+            let request = DeleteRelationshipsRequest {
+                relationship_filter: Some(wire::all_of(resource)),
+                optional_limit: REMOVED,
+                optional_allow_partial_deletions: true,
+                ..Default::default()
+            };
+            let mut client = self.permissions.clone();
+            let deleted = self.in_time(client.delete_relationships(request)).await?.into_inner();
+            if deleted.deletion_progress() != DeletionProgress::Partial {
+                break deleted.deleted_at;
+            }
+        };
         self.settled(resource).await?;
-        Ok(deleted.deleted_at.map(|at| ConsistencyToken::new(at.token)))
+        Ok(deleted_at.map(wire::token))
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {

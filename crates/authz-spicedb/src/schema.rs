@@ -1,6 +1,6 @@
 //! The schema in `SpiceDB`, and whether it is ours.
 
-use crate::SpiceDb;
+use crate::{SpiceDb, zed::statements};
 use authz::{EngineError, schema};
 use spicedb_grpc_tonic::v1::{ReadSchemaRequest, WriteSchemaRequest};
 use std::collections::BTreeSet;
@@ -26,44 +26,6 @@ impl Difference {
         let (ours, theirs) = (statements(ours), statements(theirs));
         let without = |all: &BTreeSet<String>, others: &BTreeSet<String>| all.difference(others).cloned().collect();
         Self { missing: without(&ours, &theirs), foreign: without(&theirs, &ours) }
-    }
-}
-
-/// The statements of a schema, each with its definition, without comments and in one spelling. The
-/// order of the subjects of a relation means nothing, and `SpiceDB` may print them in another.
-fn statements(zed: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut definition = String::new();
-    for line in zed.lines() {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(name) = words.strip_prefix("definition ") {
-            name.trim_end_matches(['{', '}', ' ']).clone_into(&mut definition);
-            found.insert(format!("definition {definition}"));
-        } else if let Some((head, subjects)) = words.split_once(": ").filter(|(head, _)| head.starts_with("relation "))
-        {
-            let subjects: BTreeSet<_> = subjects.split(" | ").collect();
-            let subjects: Vec<_> = subjects.into_iter().collect();
-            found.insert(format!("{definition}: {head}: {}", subjects.join(" | ")));
-        } else if words.starts_with("permission ") {
-            found.insert(format!("{definition}: {}", without_needless_brackets(words)));
-        }
-    }
-    found
-}
-
-/// A permission without brackets around what `+` joins: it binds tightest, and `SpiceDB` leaves them out.
-fn without_needless_brackets(mut permission: String) -> String {
-    loop {
-        let innermost = permission.match_indices('(').find_map(|(open, _)| {
-            let inside = permission.get(open + 1..)?;
-            let close = inside.find(['(', ')']).filter(|at| inside[*at..].starts_with(')'))?;
-            let needless = !inside[..close].contains('&') && !inside[..close].contains(" - ");
-            needless.then_some((open, open + 1 + close))
-        });
-        let Some((open, close)) = innermost else { return permission };
-        permission.remove(close);
-        permission.remove(open);
     }
 }
 
@@ -116,5 +78,18 @@ mod tests {
         assert_eq!(difference.missing, ["b: permission e = c"]);
         assert_eq!(difference.foreign, ["b: permission e = c + f"]);
         assert_eq!(Difference::between(ours, "").missing.len(), 4);
+    }
+
+    /// What stands there beside ours is told, whatever sort of statement it is: a rule of it may let somebody in.
+    #[test]
+    fn what_is_there_besides_is_foreign() {
+        let more = "use expiration\n\ncaveat by_day(day string) {\n day == \"}\" // {\n}\n";
+        let difference = Difference::between(&schema::zed(), &format!("{more}{}", schema::zed()));
+        assert_eq!(difference.missing, [""; 0]);
+        assert_eq!(difference.foreign, ["caveat by_day(day string) { day == \"}\" }", "use expiration"]);
+        let caveated = schema::zed().replace("relation runtime: agent", "relation runtime: agent with by_day | user:*");
+        let difference = Difference::between(&schema::zed(), &caveated);
+        assert_eq!(difference.missing, ["agent: relation runtime: agent"]);
+        assert_eq!(difference.foreign, ["agent: relation runtime: agent with by_day | user:*"]);
     }
 }

@@ -1,10 +1,10 @@
 //! Our words as `SpiceDB`'s messages, and back.
 
 use crate::ids::{decode, encode};
-use authz::{ConsistencyToken, Holder, Principal, PrincipalKind, Relation, Relationship, ResourceRef, Role};
+use authz::{ConsistencyToken, Holder, Kind, Principal, PrincipalKind, Relation, Relationship, ResourceRef, Role};
 use spicedb_grpc_tonic::v1::{
-    self, Consistency, ObjectReference, RelationshipFilter, RelationshipUpdate, SubjectReference,
-    consistency::Requirement, relationship_update::Operation,
+    self, Consistency, ObjectReference, RelationshipFilter, RelationshipUpdate, SubjectFilter, SubjectReference,
+    ZedToken, consistency::Requirement, relationship_update::Operation,
 };
 
 /// A thing.
@@ -42,8 +42,17 @@ pub const fn as_fast_as_can_be() -> Consistency {
 
 /// Of a moment at which what led to the token was known.
 pub fn at_least_as_fresh(token: &ConsistencyToken) -> Consistency {
-    let token = v1::ZedToken { token: token.as_str().to_owned() };
-    Consistency { requirement: Some(Requirement::AtLeastAsFresh(token)) }
+    Consistency { requirement: Some(Requirement::AtLeastAsFresh(zed_token(token))) }
+}
+
+/// A moment, as `SpiceDB` writes it.
+pub fn zed_token(token: &ConsistencyToken) -> ZedToken {
+    ZedToken { token: token.as_str().to_owned() }
+}
+
+/// A moment that `SpiceDB` has told.
+pub fn token(token: ZedToken) -> ConsistencyToken {
+    ConsistencyToken::new(token.token)
 }
 
 /// A change of one relationship.
@@ -65,6 +74,34 @@ pub fn all_of(resource: &ResourceRef) -> RelationshipFilter {
         optional_resource_id: encode(&resource.id),
         ..Default::default()
     }
+}
+
+/// Those of one relation.
+pub fn all_in(resource: &ResourceRef, relation: Relation) -> RelationshipFilter {
+    RelationshipFilter { optional_relation: relation.as_str().to_owned(), ..all_of(resource) }
+}
+
+/// Those that a principal is the subject of.
+pub fn all_between(resource: &ResourceRef, principal: &Principal) -> RelationshipFilter {
+    let subject = SubjectFilter {
+        subject_type: principal.kind().as_str().to_owned(),
+        optional_subject_id: encode(principal.id()),
+        optional_relation: None,
+    };
+    RelationshipFilter { optional_subject_filter: Some(subject), ..all_of(resource) }
+}
+
+/// The relationship in our words, if they have one for it.
+pub fn relationship(relationship: v1::Relationship) -> Option<Relationship> {
+    let resource = relationship.resource?;
+    let kind = Kind::ALL.iter().copied().find(|kind| kind.as_str() == resource.object_type)?;
+    let subject = relationship.subject.filter(|subject| subject.optional_relation.is_empty())?.object?;
+    Some(Relationship {
+        resource: ResourceRef { kind, id: decode(&resource.object_id)?.into() },
+        relation: Relation::from_word(&relationship.relation)?,
+        subject_kind: subject.object_type.into(),
+        subject_id: decode(&subject.object_id)?.into(),
+    })
 }
 
 /// Who holds which role by a relationship, if anybody does.

@@ -2,12 +2,13 @@
 
 use crate::{
     action::{Action, ActionSet},
+    behalf::{Behalf, Bound},
     principal::Principal,
     resource::{Kind, ResourceRef},
     schema::{self, Relation, Role},
     sieve::Sieve,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// One question: which of `actions` may the principal do to `resource`?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,14 @@ impl Relationship {
     #[must_use]
     pub fn between(resource: ResourceRef, relation: Relation, subject: &ResourceRef) -> Self {
         Self { resource, relation, subject_kind: subject.kind.as_str().into(), subject_id: Arc::clone(&subject.id) }
+    }
+}
+
+/// As `SpiceDB`'s tools write it: `task:T#owner@user:alice`.
+impl fmt::Display for Relationship {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, relation, subject_kind, subject_id } = self;
+        write!(f, "{resource}#{}@{subject_kind}:{subject_id}", relation.as_str())
     }
 }
 
@@ -273,4 +282,11 @@ pub trait Authorizer: Send + Sync {
 
     /// Who holds a [`Role`] on each resource, sorted, in the order asked, in one round trip. As of this moment.
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError>;
+
+    /// This engine as it is asked on somebody's behalf; none, when nothing but the principal matters to it. What
+    /// wraps an engine to which more does must wrap what that answers here, and tell apart what it remembers.
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        let _ = behalf;
+        None
+    }
 }

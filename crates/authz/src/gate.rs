@@ -2,6 +2,7 @@
 
 use crate::{
     action::{Action, ActionSet, Create, Execute, Marker, Share},
+    behalf::{Behalf, Bound, EVERY},
     denial::{DenialPolicy, Refusal},
     engine::{
         Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup, Registration,
@@ -9,7 +10,7 @@ use crate::{
     },
     permit::{Grants, Permit, Scope, Target},
     principal::Principal,
-    resource::{Agent, Allows, ApiKey, Id, Resource, ResourceRef, Task, Tenant},
+    resource::{Agent, Allows, ApiKey, Id, Kind, Resource, ResourceRef, Task, Tenant},
     schema::Role,
     sieve::Sieve,
 };
@@ -32,18 +33,22 @@ pub struct Gate {
     engine: Arc<dyn Authorizer>,
     policy: DenialPolicy,
     reads: Consistency,
+    asks_to_create: bool,
 }
 
 impl Gate {
     /// The gate for `principal`, working in `tenant`. Reads are answered as fast as can be.
     #[must_use]
-    pub const fn new(
-        principal: Principal,
-        tenant: Id<Tenant>,
-        engine: Arc<dyn Authorizer>,
-        policy: DenialPolicy,
-    ) -> Self {
-        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency }
+    pub fn new(principal: Principal, tenant: Id<Tenant>, engine: Arc<dyn Authorizer>, policy: DenialPolicy) -> Self {
+        Self::on_behalf(principal, Behalf { tenant, claims: None }, engine, policy)
+    }
+
+    /// The gate for `principal`, of whom this is known, too.
+    #[must_use]
+    pub fn on_behalf(principal: Principal, behalf: Behalf, engine: Arc<dyn Authorizer>, policy: DenialPolicy) -> Self {
+        let bound = engine.on_behalf(&behalf).unwrap_or(Bound { engine, asks_to_create: false });
+        let (Bound { engine, asks_to_create }, tenant) = (bound, behalf.tenant);
+        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency, asks_to_create }
     }
 
     /// The same gate, whose reads know of all that led to `token`.
@@ -80,6 +85,27 @@ impl Gate {
         }
     }
 
+    /// The permit to make tasks on `agent`: to execute it and, of an engine that is asked that too, to create tasks
+    /// at all. Who may not make tasks may not execute. One engine call.
+    pub async fn permit_to_create_tasks(&self, agent: &Target<Agent>) -> Result<Permit<Agent, Execute>, Refusal> {
+        if !self.asks_to_create {
+            return self.permit(agent).await;
+        }
+        let asked = self.asked(Action::Execute.into());
+        let every = ResourceRef { kind: Kind::Task, id: EVERY.into() };
+        let checks = [check_of(agent, asked), Check { resource: every, actions: Action::Create.into() }];
+        let now = &Consistency::FullyConsistent;
+        let decisions = self.engine.check(&self.principal, &checks, now).await.map_err(unavailable)?;
+        let [of_agent, of_tasks] = decisions.as_slice() else {
+            return Err(malformed("a decision is missing or too many"));
+        };
+        let mut allowed = of_agent.allowed;
+        if !of_tasks.allowed.contains(Action::Create) {
+            allowed.remove(Action::Execute);
+        }
+        Ok(Grants::new(agent.clone(), asked, allowed, self.policy).permit::<Execute>()?)
+    }
+
     /// What the caller may do of `actions` to each target, in order. One engine call for them all.
     pub async fn grants<R: Resource>(
         &self,
@@ -96,8 +122,8 @@ impl Gate {
         (second, of_second): (&[Target<B>], ActionSet),
     ) -> Result<(Vec<Grants<A>>, Vec<Grants<B>>), Refusal> {
         let (of_first, of_second) = (self.asked(of_first), self.asked(of_second));
-        let checks = first.iter().map(|target| check(target, of_first));
-        let checks = checks.chain(second.iter().map(|target| check(target, of_second))).collect();
+        let checks = first.iter().map(|target| check_of(target, of_first));
+        let checks = checks.chain(second.iter().map(|target| check_of(target, of_second))).collect();
         let mut decisions = self.decide(checks, &self.reads).await?;
         let rest = decisions.split_off(first.len());
         Ok((self.granted(first, of_first, decisions), self.granted(second, of_second, rest)))
@@ -110,17 +136,9 @@ impl Gate {
         consistency: &Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
         let asked = self.asked(actions);
-        let checks = targets.iter().map(|target| check(target, asked)).collect();
+        let checks = targets.iter().map(|target| check_of(target, asked)).collect();
         let decisions = self.decide(checks, consistency).await?;
         Ok(self.granted(targets, asked, decisions))
-    }
-
-    /// What is asked about, to know of `actions` what callers may be told.
-    fn asked(&self, actions: ActionSet) -> ActionSet {
-        match self.policy {
-            DenialPolicy::Hide => actions,
-            DenialPolicy::Split => actions | Action::Read,
-        }
     }
 
     /// As many decisions as checks. No engine call for none.
@@ -144,6 +162,14 @@ impl Gate {
     ) -> Vec<Grants<R>> {
         let grants = targets.iter().zip(decisions);
         grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect()
+    }
+
+    /// What is asked to learn of `actions`: whoever may read a thing may be told that the rest is not for them.
+    fn asked(&self, actions: ActionSet) -> ActionSet {
+        match self.policy {
+            DenialPolicy::Hide => actions,
+            DenialPolicy::Split => actions | Action::Read,
+        }
     }
 
     /// Where to look for the resources the caller may do `A` to. One engine call.
@@ -218,7 +244,8 @@ impl Gate {
     }
 }
 
-fn check<R: Resource>(target: &Target<R>, actions: ActionSet) -> Check {
+/// The question about a target, whether it is there or not.
+fn check_of<R: Resource>(target: &Target<R>, actions: ActionSet) -> Check {
     let id = target.id().map_or_else(|| NOBODY.into(), Id::to_text);
     Check { resource: ResourceRef { kind: R::KIND, id }, actions }
 }

@@ -56,8 +56,10 @@
 //! ```
 
 pub mod action;
+mod behalf;
 mod denial;
 mod engine;
+pub mod explain;
 mod gate;
 mod intent;
 mod paging;
@@ -69,17 +71,19 @@ pub mod schema;
 mod sieve;
 
 pub use action::{Action, ActionSet};
+pub use behalf::{Behalf, Bound, Claims, EVERY};
 pub use denial::{By, Denial, DenialPolicy, Refusal, Requested};
 pub use engine::{
     Authorizer, Beside, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup,
     Registration, Relationship,
 };
+pub use explain::{Explained, Explainer, RelationshipReader};
 pub use gate::Gate;
 pub use intent::{Ending, Gone, IntentId, Registered};
 pub use paging::{After, Direction, Page, SortKey, Start, Window};
 pub use permit::{Grants, Guarded, Permit, Scope, Target};
 pub use principal::{Principal, PrincipalKind, UnknownPrincipal};
 pub use resource::{Agent, Allows, ApiKey, BadId, Id, Kind, Resource, ResourceRef, Task, Tenant, UnknownResource};
-pub use scan::{Known, RegistrationScan};
+pub use scan::{Known, RegistrationScan, RelationshipScan};
 pub use schema::{Relation, Role};
 pub use sieve::Sieve;

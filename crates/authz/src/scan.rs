@@ -1,6 +1,9 @@
-//! What operators ask an engine: all it has heard of, in order, to be compared with the rows.
+//! What operators ask an engine: all it has heard of, in order, to be compared with the rows or copied.
 
-use crate::{engine::EngineError, resource::Kind};
+use crate::{
+    engine::{EngineError, Relationship},
+    resource::Kind,
+};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -30,4 +33,13 @@ pub trait RegistrationScan: Send + Sync {
 
     /// Those of these resources that anything is said of, in any order. One round trip.
     async fn known(&self, kind: Kind, ids: &[Arc<str>]) -> Result<Vec<Known>, EngineError>;
+}
+
+/// An engine whose every relationship can be read, to be written into another engine.
+#[async_trait::async_trait]
+pub trait RelationshipScan: Send + Sync {
+    /// Every relationship of the first `limit` resources of `kind` that anything is said of, by the bytes of
+    /// their ids, behind `after`. A resource's relationships lie together. Of fewer resources only at the end.
+    /// One round trip.
+    async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Relationship>, EngineError>;
 }

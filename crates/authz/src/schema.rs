@@ -169,6 +169,24 @@ const RELATIONS: &[(Kind, &[Subjects])] = &[
     ),
 ];
 
+/// Whether resources of a kind have a relation.
+#[must_use]
+pub fn has_relation(kind: Kind, relation: Relation) -> bool {
+    subjects(kind, relation).is_some()
+}
+
+/// The kinds that may stand in a relation to resources of a kind, if these have it.
+#[must_use]
+pub fn subjects(kind: Kind, relation: Relation) -> Option<Vec<&'static str>> {
+    let of_kind = RELATIONS.iter().filter(|(of, _)| *of == kind);
+    let (_, subjects) = of_kind.flat_map(|(_, relations)| *relations).find(|(known, _)| *known == relation)?;
+    Some(if subjects.is_empty() {
+        vec![Kind::Tenant.as_str()]
+    } else {
+        subjects.iter().map(|subject| subject.as_str()).collect()
+    })
+}
+
 /// The rule for an action on a kind, if that permission exists.
 #[must_use]
 pub fn rule(kind: Kind, action: Action) -> Option<&'static Rule> {
@@ -209,12 +227,8 @@ pub fn zed() -> String {
     }
     for (kind, relations) in RELATIONS {
         let _ = write!(text, "\ndefinition {kind} {{\n");
-        for (relation, subjects) in *relations {
-            let subjects: Vec<_> = if subjects.is_empty() {
-                vec![Kind::Tenant.as_str()]
-            } else {
-                subjects.iter().map(|subject| subject.as_str()).collect()
-            };
+        for (relation, _) in *relations {
+            let subjects = subjects(*kind, *relation).unwrap_or_default();
             let _ = writeln!(text, "  relation {}: {}", relation.as_str(), subjects.join(" | "));
         }
         if *kind == Kind::Tenant {

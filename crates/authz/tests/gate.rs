@@ -3,24 +3,29 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by stopping")]
 
 use authz::{
-    Action, ActionSet, Agent, Authorizer, By, Check, Consistency, ConsistencyToken, Decision, Denial, DenialPolicy,
-    EngineError, Gate, Guarded, Holder, Id, Kind, Lookup, Permit, Principal, Refusal, Registration, Relation,
-    Relationship, ResourceRef, Target, Task, Tenant,
+    Action, ActionSet, Agent, Authorizer, Behalf, Bound, By, Check, Claims, Consistency, ConsistencyToken, Decision,
+    Denial, DenialPolicy, EngineError, Gate, Guarded, Holder, Id, Kind, Lookup, Permit, Principal, Refusal,
+    Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
     action::{Create, Execute, Read, Update},
 };
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex};
 
 /// An engine that answers what it is told to, and remembers what it was asked.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Scripted {
     /// What every check allows; `None` is an engine that does not answer.
     allows: Option<ActionSet>,
     /// How many decisions are missing.
     missing: usize,
-    asked: Mutex<Vec<Vec<Check>>>,
-    freshness: Mutex<Vec<Consistency>>,
-    written: Mutex<Vec<Relationship>>,
+    /// Of what kind nothing is allowed.
+    refused: Option<Kind>,
+    /// Whether it is to be asked about making tasks, and wants to know on whose behalf.
+    asks_to_create: bool,
+    asked: Arc<Mutex<Vec<Vec<Check>>>>,
+    freshness: Arc<Mutex<Vec<Consistency>>>,
+    written: Arc<Mutex<Vec<Relationship>>>,
+    behalves: Arc<Mutex<Vec<Behalf>>>,
 }
 
 #[async_trait::async_trait]
@@ -34,7 +39,11 @@ impl Authorizer for Scripted {
         self.asked.lock().unwrap().push(checks.to_vec());
         self.freshness.lock().unwrap().push(consistency.clone());
         let allowed = self.allows.ok_or_else(|| EngineError::Unavailable("down".into()))?;
-        Ok(checks.iter().skip(self.missing).map(|_| Decision { allowed }).collect())
+        let decide = |check: &Check| {
+            let refused = self.refused == Some(check.resource.kind);
+            Decision { allowed: if refused { ActionSet::empty() } else { allowed } }
+        };
+        Ok(checks.iter().skip(self.missing).map(decide).collect())
     }
     async fn lookup(
         &self,
@@ -62,6 +71,10 @@ impl Authorizer for Scripted {
     }
     async fn holders(&self, _: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         Ok(Vec::new())
+    }
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        self.behalves.lock().unwrap().push(behalf.clone());
+        self.asks_to_create.then(|| Bound { engine: Arc::new(self.clone()), asks_to_create: true })
     }
 }
 
@@ -207,6 +220,51 @@ fn a_registration_says_who_where_and_under_what_and_writes_nothing() {
     let key = ResourceRef { kind: Kind::ApiKey, id: "k1".into() };
     assert_eq!(of_key, expected.map(|edge| Relationship { resource: key.clone(), ..edge }), "as of a task");
     assert!(engine.written.lock().unwrap().is_empty());
+}
+
+#[test]
+fn making_a_task_takes_what_the_engine_asks_for() {
+    let outcome = |engine: Scripted, policy| {
+        let engine = Arc::new(engine);
+        let permit = block_on(gate(&engine, policy).permit_to_create_tasks(&Target::typed("a1")));
+        let asked = std::mem::take(&mut *engine.asked.lock().unwrap());
+        assert_eq!(asked.len(), 1, "one engine call");
+        let outcome = match permit {
+            Ok(permit) => permit.id().to_string(),
+            Err(Refusal::Denied(Denial::Hidden { .. })) => "hidden".to_owned(),
+            Err(Refusal::Denied(Denial::Forbidden { .. })) => "forbidden".to_owned(),
+            Err(Refusal::Unavailable(_)) => "unavailable".to_owned(),
+        };
+        (outcome, asked[0].len())
+    };
+    let all = Scripted { allows: Some(ActionSet::all()), ..Scripted::default() };
+    let asking = Scripted { asks_to_create: true, ..all.clone() };
+    let without = |refused| Scripted { refused: Some(refused), ..asking.clone() };
+    for (engine, hide, split, asked) in [
+        (all.clone(), "a1", "a1", 1),
+        (Scripted { refused: Some(Kind::Task), ..all.clone() }, "a1", "a1", 1),
+        (asking.clone(), "a1", "a1", 2),
+        (without(Kind::Task), "hidden", "forbidden", 2),
+        (without(Kind::Agent), "hidden", "hidden", 2),
+        (Scripted { missing: 1, ..asking.clone() }, "unavailable", "unavailable", 2),
+        (Scripted { missing: 2, ..asking.clone() }, "unavailable", "unavailable", 2),
+        (Scripted { allows: None, ..asking.clone() }, "unavailable", "unavailable", 2),
+    ] {
+        assert_eq!(outcome(engine.clone(), DenialPolicy::Hide), (hide.to_owned(), asked));
+        assert_eq!(outcome(engine, DenialPolicy::Split), (split.to_owned(), asked));
+    }
+}
+
+#[test]
+fn an_engine_is_told_on_whose_behalf_it_is_asked() {
+    let engine = allowing(ActionSet::all());
+    let alice = Principal::user("alice");
+    let claims = Some(Claims::new(alice.clone(), r#"{"secret": "hush"}"#));
+    let behalf = Behalf { tenant: Id::new("acme"), claims };
+    let gate = Gate::on_behalf(alice, behalf.clone(), engine.clone(), DenialPolicy::Hide);
+    assert_eq!(gate.tenant().as_str(), "acme");
+    assert_eq!(*engine.behalves.lock().unwrap(), std::slice::from_ref(&behalf));
+    assert!(!format!("{behalf:?}").contains("hush"));
 }
 
 #[test]

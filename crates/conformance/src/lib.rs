@@ -22,13 +22,16 @@
     reason = "a case fails by panicking"
 )]
 
+pub mod corpus;
 mod dice;
 mod extents;
+mod found;
 mod pages;
 mod scanned;
 mod world;
 
-pub use scanned::{Registry, Scanned};
+pub use dice::Dice;
+pub use scanned::{Readable, Registry, Scanned};
 pub use world::{Cast, ForgetEvent, World, fresh, may};
 
 /// Writes down which cases make up a suite, and the macro that runs them. A case that no suite names

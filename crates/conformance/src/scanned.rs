@@ -1,7 +1,7 @@
 //! What the suites about operators' scans stand on.
 
 use crate::World;
-use authz::{Authorizer, RegistrationScan};
+use authz::{Authorizer, RegistrationScan, RelationshipScan};
 use dual_write::RowScan;
 use std::sync::Arc;
 
@@ -11,6 +11,14 @@ pub struct Registry {
     pub engine: Arc<dyn Authorizer>,
     /// What is read.
     pub registrations: Arc<dyn RegistrationScan>,
+}
+
+/// An engine, and the same engine as it is read to be copied.
+pub struct Readable {
+    /// What is written to.
+    pub engine: Arc<dyn Authorizer>,
+    /// What is read.
+    pub relationships: Arc<dyn RelationshipScan>,
 }
 
 /// A world, and its rows as operators read them.

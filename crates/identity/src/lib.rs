@@ -8,7 +8,8 @@ mod operator;
 
 pub use operator::{Operated, Operator};
 
-use authz::{Id, Principal, Tenant};
+use authz::{Behalf, Claims, Id, Principal, Tenant};
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,6 +18,7 @@ use std::{collections::HashMap, sync::Arc};
 pub struct AuthContext {
     principal: Principal,
     tenant: Id<Tenant>,
+    claims: Option<Claims>,
     operates: bool,
 }
 
@@ -24,13 +26,25 @@ impl AuthContext {
     /// A caller who is `principal`, working in `tenant`.
     #[must_use]
     pub const fn new(principal: Principal, tenant: Id<Tenant>) -> Self {
-        Self { principal, tenant, operates: false }
+        Self { principal, tenant, claims: None, operates: false }
     }
 
     /// The same caller, who also operates the deployment.
     #[must_use]
     pub fn operating(self) -> Self {
         Self { operates: true, ..self }
+    }
+
+    /// The same caller, of whom an identity service said this. It is told again to an engine that wants to know.
+    #[must_use]
+    pub fn with_claims(self, claims: Claims) -> Self {
+        Self { claims: Some(claims), ..self }
+    }
+
+    /// What engines are told of the caller beside the principal.
+    #[must_use]
+    pub fn behalf(&self) -> Behalf {
+        Behalf { tenant: self.tenant.clone(), claims: self.claims.clone() }
     }
 
     /// The right to operate the deployment, if the caller has it.
@@ -53,19 +67,34 @@ impl AuthContext {
 }
 
 /// What a request brought to say who it is from. Never printed.
-pub struct Credential(String);
+pub struct Credential {
+    token: Option<String>,
+    headers: HeaderMap,
+}
 
 impl Credential {
-    /// The token of a bearer header or an API key header.
+    /// The token of a bearer header or an API key header, and nothing else.
     #[must_use]
     pub fn token(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { token: Some(text.into()), headers: HeaderMap::new() }
     }
 
-    /// What was brought, for a resolver to look up.
+    /// The headers of a request, and the token that decides among them, if there is one.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    pub const fn of_request(token: Option<String>, headers: HeaderMap) -> Self {
+        Self { token, headers }
+    }
+
+    /// The token, for a resolver to look up.
+    #[must_use]
+    pub fn expose(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// All headers, for a resolver to pass on.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 }
 
@@ -112,7 +141,8 @@ impl TokenTable {
 #[async_trait::async_trait]
 impl Resolver for TokenTable {
     async fn resolve(&self, credential: &Credential) -> Result<AuthContext, Unresolved> {
-        let digest: [u8; 32] = Sha256::digest(&credential.0).into();
+        let token = credential.expose().ok_or(Unresolved::Unknown)?;
+        let digest: [u8; 32] = Sha256::digest(token).into();
         self.by_digest.get(&digest).cloned().ok_or(Unresolved::Unknown)
     }
 }

@@ -108,6 +108,13 @@ mod tests {
             let direction = Direction::Row;
             tallies(&[Tally { kind: Kind::Task, direction, found: 5, repaired: 4 }]);
             tallies(&[Tally { kind: Kind::Task, direction, found: 6, repaired: 4 }]);
+            let routing: &dyn authz_router::Observer = &crate::RoutingCounts;
+            for outcome in authz_router::Outcome::ALL {
+                routing.compared(Kind::Tenant, authz::Action::Create, *outcome, 3);
+            }
+            routing.skipped(authz_router::Skipped::Overload);
+            routing.told(authz_router::Written::Revoke, false);
+            routing.unroutable();
         });
         handle.render()
     }
@@ -163,6 +170,9 @@ mod tests {
             r#"task_fgac_dual_write_sweeps_total{outcome="failed"} 1"#,
             r#"task_fgac_dual_write_swept_intents_total{outcome="settled"} 2"#,
             r#"task_fgac_dual_write_orphans_found_total{direction="row",resource="task"} 6"#,
+            r#"taskgate_engine_shadow_comparisons_total{resource="tenant",action="create",outcome="first_allows"} 3"#,
+            r#"taskgate_engine_told_total{op="revoke",outcome="missed"} 1"#,
+            "taskgate_engine_unroutable_total 1",
         ] {
             assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
         }

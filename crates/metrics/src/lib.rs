@@ -6,6 +6,8 @@
 
 mod dual_write;
 pub mod registry;
+mod routing;
 
 pub use dual_write::{DualWriteCounts, backlog, swept, tallies};
 pub use registry::{INSTRUMENTS, Instrument, Label, Shape};
+pub use routing::RoutingCounts;

@@ -1,7 +1,8 @@
 //! Every instrument by name, unit, labels and meaning.
 
 use ::dual_write::Direction;
-use authz::{EngineError, Kind};
+use authz::{Action, EngineError, Kind, schema};
+use authz_router::{Outcome, Skipped, Written};
 use metrics::Unit;
 
 /// What sort of instrument it is.
@@ -48,6 +49,26 @@ const RESOURCE: Label =
 const EXCEPTION: Label = Label { name: "exception_class", values: EngineError::CLASSES };
 const DIRECTION: Label =
     Label { name: "direction", values: &[Direction::Row.as_str(), Direction::Registration.as_str()] };
+
+/// Of the series, only those of permissions there are.
+const PERMISSION: [Label; 2] = [
+    Label {
+        name: "resource",
+        values: &[Kind::Tenant.as_str(), Kind::Agent.as_str(), Kind::Task.as_str(), Kind::ApiKey.as_str()],
+    },
+    Label {
+        name: "action",
+        values: &[
+            Action::Read.as_str(),
+            Action::Update.as_str(),
+            Action::Execute.as_str(),
+            Action::Cancel.as_str(),
+            Action::Delete.as_str(),
+            Action::Share.as_str(),
+            Action::Create.as_str(),
+        ],
+    },
+];
 
 /// Seconds, from a quick write to the end of a request that was retried.
 const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -145,6 +166,56 @@ pub const ORPHANS_REPAIRED: Instrument = shared_counter(
     &[DIRECTION, RESOURCE],
     "Orphans that were repaired. Every gateway says the same.",
 );
+/// Questions that two engines were asked.
+pub const SHADOW_COMPARISONS: Instrument = counter(
+    "taskgate_engine_shadow_comparisons_total",
+    &[
+        PERMISSION[0],
+        PERMISSION[1],
+        Label {
+            name: "outcome",
+            values: &[
+                Outcome::Agreed.as_str(),
+                Outcome::FirstAllows.as_str(),
+                Outcome::SecondAllows.as_str(),
+                Outcome::SecondFailed.as_str(),
+            ],
+        },
+    ],
+    "Questions that the engine that answers and its shadow were both asked, by what came of it. A disagreement counts when both stand by it.",
+);
+/// Comparisons that were not made.
+pub const SHADOW_SKIPPED: Instrument = counter(
+    "taskgate_engine_shadow_skipped_total",
+    &[Label {
+        name: "reason",
+        values: &[Skipped::Overload.as_str(), Skipped::Unnamed.as_str(), Skipped::Unconfirmed.as_str()],
+    }],
+    "Comparisons with a shadow that were not made or came to nothing.",
+);
+/// Writes that engines were told of in passing.
+pub const TOLD: Instrument = counter(
+    "taskgate_engine_told_total",
+    &[
+        Label {
+            name: "op",
+            values: &[
+                Written::Register.as_str(),
+                Written::Deregister.as_str(),
+                Written::Grant.as_str(),
+                Written::Revoke.as_str(),
+            ],
+        },
+        Label { name: "outcome", values: &["took", "missed"] },
+    ],
+    "Writes that engines were told of in passing, without deciding anything: shadows, and those of other accounts.",
+);
+/// Questions and writes for an engine that there is none of.
+pub const UNROUTABLE: Instrument = counter(
+    "taskgate_engine_unroutable_total",
+    &[],
+    "Questions and writes that failed because a route leads to an engine that this gateway does not have.",
+);
 
 /// All of them.
 pub const INSTRUMENTS: &[Instrument] = &[
@@ -161,6 +232,10 @@ pub const INSTRUMENTS: &[Instrument] = &[
     SWEPT_INTENTS,
     ORPHANS_FOUND,
     ORPHANS_REPAIRED,
+    SHADOW_COMPARISONS,
+    SHADOW_SKIPPED,
+    TOLD,
+    UNROUTABLE,
 ];
 
 /// Tells the recorder of every instrument, and starts this gateway's own counters at zero, so that a first
@@ -183,18 +258,26 @@ pub fn announce() {
 }
 
 impl Instrument {
-    /// Every combination of its labels' values.
+    /// Every combination of its labels' values that can come about.
     #[must_use]
     pub fn series(&self) -> Vec<Vec<metrics::Label>> {
-        self.labels.iter().fold(vec![Vec::new()], |all, label| {
+        let all = self.labels.iter().fold(vec![Vec::new()], |all, label| {
             let with = |so_far: &Vec<metrics::Label>, value: &'static str| {
                 let mut labels = so_far.clone();
                 labels.push(metrics::Label::from_static_parts(label.name, value));
                 labels
             };
             all.iter().flat_map(|so_far| label.values.iter().map(move |value| with(so_far, value))).collect()
-        })
+        });
+        all.into_iter().filter(|labels| is_there(labels)).collect()
     }
+}
+
+/// Whether there is such a permission, where labels speak of one.
+fn is_there(labels: &[metrics::Label]) -> bool {
+    let value = |name: &str| labels.iter().find(|label| label.key() == name).map(metrics::Label::value);
+    let (Some(resource), Some(action)) = (value("resource"), value("action")) else { return true };
+    schema::RULES.iter().any(|rule| rule.kind.as_str() == resource && rule.action.as_str() == action)
 }
 
 #[cfg(test)]
@@ -249,6 +332,13 @@ mod tests {
             }
         }
         assert!(seen.len() >= INSTRUMENTS.len() - 1, "the runbook speaks of hardly any: {seen:?}");
+    }
+
+    /// A new permission is counted, too, and nothing that is none.
+    #[test]
+    fn every_permission_has_a_series_for_each_outcome() {
+        let series = SHADOW_COMPARISONS.series();
+        assert_eq!(series.len(), schema::RULES.len() * Outcome::ALL.len());
     }
 
     /// A new kind of resource is counted, too.

@@ -12,6 +12,7 @@ mod json;
 mod ledger;
 mod messages;
 mod page;
+mod routes;
 mod scan;
 mod states;
 mod switches;
@@ -29,6 +30,8 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
     /// How often a switch was turned.
     turned: watch::Sender<u64>,
+    /// How often a route was changed.
+    routed: watch::Sender<u64>,
 }
 
 impl MemoryStore {

@@ -3,6 +3,7 @@
 use agents::{Agent, AgentId};
 use api_keys::{ApiKey, ApiKeyId, Digest};
 use authz::{Id, IntentId, Kind, Principal, PrincipalKind, ResourceRef, Tenant};
+use authz_router::Route;
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use conversations::{Event, Message, State};
@@ -63,6 +64,8 @@ pub(crate) struct Tables {
     pub(crate) owed: BTreeMap<ResourceRef, (Owed, DateTime<Utc>)>,
     pub(crate) switches: BTreeMap<(Kind, Option<Arc<str>>), Switch>,
     pub(crate) changes: Vec<Change>,
+    pub(crate) routes: BTreeMap<(Kind, Option<Arc<str>>), Route>,
+    pub(crate) route_changes: Vec<authz_router::Change>,
     events: BTreeMap<i64, Event>,
     /// The sequence ids of events, by id.
     sequence_ids: HashMap<String, i64>,

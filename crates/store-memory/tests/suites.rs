@@ -1,6 +1,7 @@
 //! Every store suite on the store in memory, with the engine in memory.
 
 use authz_graph::MemoryGraph;
+use authz_router::RouteStore;
 use conformance::{Scanned, World};
 use dual_write::Ledger;
 use futures::FutureExt as _;
@@ -33,8 +34,13 @@ fn ledger() -> Ready<Arc<dyn Ledger>> {
     ready(Arc::new(MemoryStore::new()))
 }
 
+fn routes() -> Ready<Arc<dyn RouteStore>> {
+    ready(Arc::new(MemoryStore::new()))
+}
+
 conformance::ledger!(ledger);
 conformance::switches!(world);
+conformance::routes!(routes);
 conformance::agents!(world);
 conformance::api_keys!(world);
 conformance::tasks!(world);

@@ -22,6 +22,7 @@ mod messages;
 mod migrations;
 mod openings;
 mod reads;
+mod routes;
 mod scan;
 mod sifted;
 mod states;

@@ -6,6 +6,7 @@ mod server;
 #[path = "support/world.rs"]
 mod world;
 
+use authz_router::RouteStore;
 use conformance::{Scanned, World};
 use dual_write::Ledger;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -33,6 +34,11 @@ async fn ledger() -> Arc<dyn Ledger> {
 /// What stands in a schema of its own: the ledger and the switches. Rows are shared.
 const LEDGER: &[&str] = &["intents", "owed_registrations", "dual_write_switches", "dual_write_switch_changes"];
 
+/// Routes that nobody else changes.
+async fn routes() -> Arc<dyn RouteStore> {
+    Arc::new(PgStore::new(apart("routes", &["engine_routes", "engine_route_changes"]).await))
+}
+
 async fn world_apart() -> World {
     world::world_on(apart("world", LEDGER).await)
 }
@@ -50,6 +56,7 @@ async fn apart(what: &str, tables: &[&str]) -> PgPool {
 
 conformance::ledger!(ledger);
 conformance::switches!(world_apart);
+conformance::routes!(routes);
 conformance::agents!(world);
 conformance::api_keys!(world);
 conformance::tasks!(world);

@@ -5,11 +5,11 @@ mod graphql;
 mod sections;
 
 pub use graphql::GraphQl;
-pub use sections::{Database, DualWrite, Metrics, Token};
+pub use sections::{Database, DualWrite, Metrics, Routing, Token};
 
 use crate::{
     Introspection, Limits,
-    engine::{EngineChoice, SpiceDbSection},
+    engine::{EngineChoice, ProxySection, SpiceDbSection},
 };
 use api_keys::Sealer;
 use authz::DenialPolicy;
@@ -88,6 +88,8 @@ pub struct Config {
     pub engine: EngineChoice,
     /// How `SpiceDB` is spoken to, where it decides.
     pub spicedb: SpiceDbSection,
+    /// How an agentex-auth service is spoken to, where it decides or knows callers.
+    pub proxy: ProxySection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -113,6 +115,8 @@ pub struct Config {
     pub graphql: GraphQl,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
+    /// How it is followed which engine answers whom, and what a second one may cost.
+    pub routing: Routing,
     /// Where instruments are read.
     pub metrics: Metrics,
     /// How the log is written.
@@ -130,6 +134,7 @@ impl Default for Config {
             database_url: None,
             engine: EngineChoice::default(),
             spicedb: SpiceDbSection::default(),
+            proxy: ProxySection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -142,6 +147,7 @@ impl Default for Config {
             limits: Limits::default(),
             graphql: GraphQl::default(),
             dual_write: DualWrite::default(),
+            routing: Routing::default(),
             metrics: Metrics::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
@@ -211,8 +217,8 @@ impl Config {
             self.listen
         );
         anyhow::ensure!(
-            self.wants_demo() || !self.tokens.is_empty(),
-            "nobody could call: set configuration key `tokens`, or `demo` to true"
+            self.wants_demo() || !self.tokens.is_empty() || self.proxy.knows_callers(),
+            "nobody could call: set configuration key `tokens`, or `demo` to true, or `proxy.endpoint`"
         );
         Ok(())
     }
@@ -229,6 +235,8 @@ impl Config {
         );
         self.dual_write.check()?;
         self.graphql.check(&self.limits)?;
+        self.proxy.check()?;
+        self.routing.check()?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -259,6 +267,10 @@ mod tests {
             ("listen = 'nowhere'", "listen"),
             ("engine = 'oracle'", "engine"),
             ("[spicedb]\nurl = 'x'", "url"),
+            ("[proxy]\nurl = 'x'", "url"),
+            ("[proxy]\nendpoint = 'nowhere'", "proxy"),
+            ("[proxy]\nendpoint = 'http://h'\nacts_as = 'taskgate'", "proxy.acts_as"),
+            ("[proxy]\nauthn_cache_ms = 60001", "proxy.authn_cache_ms"),
             ("storage = 'tape'", "storage"),
             ("[limits]\nbody_bites = 1", "body_bites"),
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),
@@ -274,6 +286,8 @@ mod tests {
             ("[graphql]\nbudget_per_second = 0", "graphql.budget_per_second"),
             ("[graphql]\nallowed_origins = ['https://a.example/x']", "graphql.allowed_origins"),
             ("[graphql]\nallowed_origins = ['*']", "graphql.allowed_origins"),
+            ("[routing]\nrefresh_ms = 0", "routing.refresh_ms"),
+            ("[routing]\nshadow_timeout_ms = 0", "routing.shadow_timeout_ms"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

@@ -130,6 +130,45 @@ impl DualWrite {
     }
 }
 
+/// How it is followed which engine answers whom, and what asking a second one may cost.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Routing {
+    /// How often routes are read when nobody says that one was changed, in milliseconds.
+    pub refresh_ms: u64,
+    /// How long an engine in a shadow may take for one call, in milliseconds.
+    pub shadow_timeout_ms: u64,
+    /// How many comparisons with a shadow may be under way at once.
+    pub shadow_at_once: usize,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self { refresh_ms: 5_000, shadow_timeout_ms: 1_000, shadow_at_once: 64 }
+    }
+}
+
+impl Routing {
+    /// How often routes are read when nobody says that one was changed.
+    #[must_use]
+    pub const fn refresh(&self) -> Duration {
+        Duration::from_millis(self.refresh_ms)
+    }
+
+    /// What a second engine may cost.
+    #[must_use]
+    pub const fn bounds(&self) -> authz_router::Settings {
+        authz_router::Settings { timeout: Duration::from_millis(self.shadow_timeout_ms), abreast: self.shadow_at_once }
+    }
+
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.refresh_ms > 0, "configuration key `routing.refresh_ms` is 0");
+        anyhow::ensure!(self.shadow_timeout_ms > 0, "configuration key `routing.shadow_timeout_ms` is 0");
+        anyhow::ensure!(self.shadow_at_once <= 100_000, "configuration key `routing.shadow_at_once` is over 100000");
+        Ok(())
+    }
+}
+
 /// Where instruments are read.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

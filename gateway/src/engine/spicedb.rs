@@ -28,6 +28,11 @@ impl Default for SpiceDbSection {
 }
 
 impl SpiceDbSection {
+    /// Whether there is one to be used.
+    pub(super) const fn is_configured(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     /// The engine, whose schema is this version's as far as it can be asked.
     pub(super) async fn connect(&self) -> anyhow::Result<SpiceDb> {
         let engine = self.open()?;

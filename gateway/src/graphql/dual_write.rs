@@ -182,7 +182,8 @@ impl DualWrite {
         Ok(Some(stretch(&self.0, extract, first.unwrap_or(50), false).await?))
     }
 
-    /// All that both sides know of one thing: a task's id, or `task:ID`, or `agent:ID`.
+    /// All that both sides know of one thing: a task's id, or `task:ID`, or `agent:ID`. Why somebody may do something to
+    /// it, or may not, is `explainAccess`'s to say.
     async fn explain(&self, resource: ID) -> Result<Option<DualWriteExplanation>, Failure> {
         let text = if resource.contains(':') { resource.to_string() } else { format!("task:{}", *resource) };
         let resource =

@@ -13,6 +13,7 @@ mod dual_write;
 mod entity;
 mod errors;
 mod event;
+mod explain;
 mod federation;
 mod graphiql;
 mod hooks;
@@ -25,6 +26,7 @@ mod orphans;
 mod page;
 mod persisted;
 mod requires;
+mod routes;
 mod shared;
 mod stored;
 mod switches;
@@ -34,6 +36,7 @@ mod tracker;
 mod viewer;
 mod wire;
 
+pub use explain::in_words;
 pub use federation::sdl as federation_sdl;
 pub use switches::order;
 
@@ -59,6 +62,8 @@ struct Core(
     entity::NodeQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
+    explain::ExplainQuery,
+    routes::RouteQuery,
 );
 
 /// Where writing starts. Fields run one after the other, in the order asked.
@@ -72,6 +77,7 @@ struct Mutation(
     api_key::ApiKeyMutation,
     dual_write::DualWriteMutation,
     switches::SwitchMutation,
+    routes::RouteMutation,
 );
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

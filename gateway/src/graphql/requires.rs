@@ -105,8 +105,12 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "dualWrite"),
     ("Query", "dualWriteSwitches"),
     ("Query", "dualWriteSwitchChanges"),
+    ("Query", "explainAccess"),
+    ("Query", "engineRoutes"),
+    ("Query", "engineRouteChanges"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
+    ("Mutation", "routeEngine"),
 ];
 
 /// Types whose fields are named like actions, and say whether the viewer may do them.

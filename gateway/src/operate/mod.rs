@@ -1,12 +1,18 @@
-//! The operator's commands: `taskgate dual-write …`. They work on the storage that gateways use, while they
-//! use it, and need the deployment's configuration and nothing else.
+//! The operator's commands: `taskgate dual-write …`, `taskgate engine …` and `taskgate explain …`. They work on the storage that
+//! gateways use, while they use it, and need the deployment's configuration and nothing else.
 
+mod engine;
+mod explain;
 mod progress;
 mod report;
 mod scan;
 mod switches;
 
+pub use engine::{Engine, run as run_engine};
+
 use crate::{config::Config, storage::Storage, sweeper};
+pub use explain::Explain;
+
 use anyhow::Context as _;
 use authz::{Kind, ResourceRef};
 use chrono::TimeDelta;
@@ -40,7 +46,7 @@ enum Command {
         #[command(flatten)]
         part: Part,
     },
-    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`)
+    /// Say all that both sides know of one task (its id), or of anything (`agent:ID`); `taskgate explain` says who may do what, and why
     Explain {
         /// A task's id, or `KIND:ID`
         thing: String,
@@ -127,6 +133,7 @@ pub async fn run(config: Config, arguments: DualWrite) -> anyhow::Result<ExitCod
 async fn execute(config: &Config, storage: &Storage, arguments: DualWrite, report: Report) -> anyhow::Result<Outcome> {
     let mut inspector = sweeper::inspector(&config.dual_write, storage);
     crate::switches::read(&*storage.switches, &inspector.dual_write.switches).await?;
+    crate::routes::read(&*storage.routes, &storage.engine.router).await?;
     if let Command::Orphans(part) | Command::Reconcile { part, .. } = &arguments.command
         && let Some(seconds) = part.grace
     {

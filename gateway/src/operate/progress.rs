@@ -39,3 +39,28 @@ impl Progress {
         self.0.finish_and_clear();
     }
 }
+
+/// How far a copy has come. It draws nothing when standard error is no terminal.
+pub(super) struct Copied(ProgressBar);
+
+impl Copied {
+    /// A copy that has not begun.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        Self(match ProgressStyle::with_template("{spinner} {pos} resources copied, {msg} ({per_sec}, {elapsed})") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        })
+    }
+
+    /// So many resources have been copied, with so many relationships.
+    pub(super) fn at(&self, resources: u64, relationships: u64) {
+        self.0.set_message(format!("{relationships} relationships"));
+        self.0.set_position(resources);
+    }
+
+    /// Takes it away.
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}

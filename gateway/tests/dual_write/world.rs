@@ -3,10 +3,11 @@
 use agents::{AcpType, NewAgent};
 use api_keys::Sealer;
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
-    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Explainer, Gate,
+    Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
 };
 use authz_graph::MemoryGraph;
+use authz_router::Router;
 use chrono::TimeDelta;
 use dual_write::{Circuit, DualWrite, Inspector, Reconciler, RetryPolicy, Swept};
 use gateway::{
@@ -187,10 +188,12 @@ impl World {
             ..DualWrite::new(engine.clone(), store.clone())
         });
         let app = App::new(Parts {
-            engine: engine.clone(),
+            engine: Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
+            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
             switches: Operated::new(store.clone()),
+            routes: Operated::new(store.clone()),
             resolver: Arc::new(TokenTable::default()),
             stores: Stores {
                 agents: store.clone(),

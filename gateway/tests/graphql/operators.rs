@@ -96,6 +96,50 @@ async fn an_operator_is_told_what_is_wrong_with_one_thing() {
     assert_eq!(explained(&format!("agent:{}", world.agent)).await["registration"]["owned"], json!(true));
 }
 
+/// Others are answered alike whatever they ask about, and the engine hears nothing of it.
+#[tokio::test]
+async fn why_is_for_operators_alone() {
+    let world = World::new().await;
+    let query = "query($who: String!, $id: ID!) { explainAccess(principal: $who, action: UPDATE, resource: $id) {
+        principal action resource allowed paths missing disagrees } }";
+    let ask = async |by: Who, who: &str, id: &str| world.ask(by, query, json!({ "who": who, "id": id })).await;
+    world.calls.take();
+    for who in Who::ALL {
+        let hidden = ask(who, "user:owner", &world.task).await;
+        assert_eq!((&hidden["data"], codes(&hidden)), (&json!({ "explainAccess": null }), vec!["NOT_FOUND".into()]));
+        for (principal, id) in [("user:owner", "nothing"), ("nobody", "no:thing")] {
+            assert_eq!(ask(who, principal, id).await, hidden, "{who:?}");
+        }
+    }
+    assert_eq!(world.calls.take(), [""; 0]);
+    let path = [
+        format!("task:{}#owner@user:owner", world.task),
+        format!("task:{}#tenant@tenant:acme", world.task),
+        "tenant:acme#member@user:owner".to_owned(),
+    ];
+    let told = ask(Who::Operator, "user:owner", &world.task).await;
+    assert_eq!(
+        told["data"]["explainAccess"],
+        json!({
+            "principal": "user:owner", "action": "UPDATE", "resource": format!("task:{}", world.task), "allowed": true,
+            "paths": [path], "missing": [], "disagrees": false,
+        })
+    );
+    let viewer = ask(Who::Operator, "user:viewer", &world.task).await["data"]["explainAccess"].clone();
+    assert_eq!((&viewer["allowed"], viewer["missing"].as_array().map(Vec::len)), (&json!(false), Some(1)));
+    let absent = ask(Who::Operator, "user:viewer", "api_key:nothing").await["data"]["explainAccess"].clone();
+    assert_eq!((&absent["allowed"], absent["missing"].as_array().map(Vec::len)), (&json!(false), Some(1)));
+    for (who, id, named) in
+        [("nobody", "t", "`principal`"), ("user:a", "no:thing", "`resource`"), ("user:a", "", "`resource`")]
+    {
+        let refused = ask(Who::Operator, who, id).await;
+        assert_eq!(codes(&refused), ["BAD_USER_INPUT"]);
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains(named), "{refused}");
+    }
+    world.calls.fail("check");
+    assert_eq!(codes(&ask(Who::Operator, "user:owner", &world.task).await), ["UNAVAILABLE"]);
+}
+
 #[tokio::test]
 async fn what_is_asked_badly_is_refused_by_name() {
     let world = World::new().await;

@@ -2,7 +2,9 @@
 
 use crate::counting::{Calls, Counted};
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{Authorizer, DenialPolicy, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant};
+use authz::{
+    Authorizer, DenialPolicy, Explainer, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant,
+};
 use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
@@ -186,14 +188,16 @@ impl World {
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
         let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
         let app = App::new(Parts {
-            engine: Arc::clone(&counted),
+            engine: authz_router::Router::alone(Arc::clone(&counted)),
             // What is just made may be an orphan at once.
             inspector: Operated::new(Arc::new(Inspector {
                 grace: TimeDelta::zero(),
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
+            explainer: Operated::new(Explainer { engine: counted.clone(), reader: Some(engine.clone()) }),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
+            routes: Operated::new(Arc::clone(&store) as _),
             resolver: Arc::new(InTurn::new(vec![Arc::new(tokens), Arc::new(known)])),
             stores: Stores {
                 agents: Arc::new(Counted {

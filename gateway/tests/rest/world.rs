@@ -2,8 +2,8 @@
 
 use api_keys::{KeyType, Sealer};
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Gate, Holder, Id,
-    Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, DenialPolicy, EngineError, Explainer, Gate,
+    Holder, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
     action::{Create, Share, Update},
 };
 use axum::{
@@ -114,14 +114,16 @@ impl World {
         }
         let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
         let app = App::new(Parts {
-            engine: engine.clone(),
+            engine: authz_router::Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
                 store.clone(),
                 Arc::new(engine.graph.clone()),
             ))),
+            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
             dual_write,
-            switches: Operated::new(store),
+            switches: Operated::new(store.clone()),
+            routes: Operated::new(store),
             resolver: Arc::new(tokens),
             stores,
             sealer: Sealer::new(b""),

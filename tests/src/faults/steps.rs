@@ -66,6 +66,7 @@ pub fn step(sql: &str) -> Option<&'static str> {
         ("FOR UPDATE SKIP LOCKED", None),
         ("LISTEN", None),
         ("dual_write_switches", None),
+        ("engine_routes", None),
         ("INSERT INTO tasks", Some("row, intent settled")),
         ("INSERT INTO intents", Some("intent opened")),
         ("INSERT INTO relationships", Some("registered")),

@@ -78,10 +78,27 @@ pub const FIELDS: &[Operation] = &[
     field("Query.dualWriteSwitchChanges", Needs::Operator("read"), |_| {
         gql("{ dualWriteSwitchChanges(first: 5) { from switch { resource } } }", json!({}))
     }),
+    field("Query.explainAccess", Needs::Operator("read"), |t| {
+        let asked = r#"principal: "user:somebody", action: READ, resource: $id"#;
+        about_task(&format!("query($id: ID!) {{ explainAccess({asked}) {{ allowed paths missing disagrees }} }}"), t)
+    }),
     field("Mutation.switchDualWrite", Needs::Operator("repair"), |_| {
         let input = json!({ "resource": "agent", "account": world::nobody(), "mode": "ON", "reason": "a sweep" });
         gql(
             "mutation($input: SwitchDualWriteInput!) { switchDualWrite(input: $input) { from } }",
+            json!({ "input": input }),
+        )
+    }),
+    field("Query.engineRoutes", Needs::Operator("read"), |_| {
+        gql("{ engineRoutes { resource account to { engine shadow } } }", json!({}))
+    }),
+    field("Query.engineRouteChanges", Needs::Operator("read"), |_| {
+        gql("{ engineRouteChanges(first: 5) { resource from { engine } to { engine } } }", json!({}))
+    }),
+    field("Mutation.routeEngine", Needs::Operator("repair"), |_| {
+        let input = json!({ "resource": "agent", "account": world::nobody(), "engine": "graph", "reason": "a sweep" });
+        gql(
+            "mutation($input: RouteEngineInput!) { routeEngine(input: $input) { from { engine } } }",
             json!({ "input": input }),
         )
     }),

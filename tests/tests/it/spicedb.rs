@@ -5,7 +5,8 @@ use blackbox::{Settings, Storage, World, tree};
 use serde_json::json;
 use std::process::Output;
 
-fn settings(endpoint: &str) -> Settings {
+/// A gateway's settings with the SpiceDB at an address.
+pub fn settings(endpoint: &str) -> Settings {
     let token = std::env::var("TEST_SPICEDB_TOKEN").expect("run these tests with `tests/run`");
     Settings::default()
         .with("TASKGATE_ENGINE", "spicedb")
@@ -15,10 +16,15 @@ fn settings(endpoint: &str) -> Settings {
 
 /// Settings with the tests' SpiceDB, whose schema is written.
 async fn with_spicedb() -> Settings {
+    settings(&with_schema().await)
+}
+
+/// The address of the tests' SpiceDB, whose schema is written.
+pub async fn with_schema() -> String {
     let url = std::env::var("TEST_SPICEDB_URL").expect("run these tests with `tests/run`");
     let written = schema(settings(&url), "write").await;
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-    settings(&url)
+    url
 }
 
 async fn schema(settings: Settings, command: &'static str) -> Output {
@@ -70,7 +76,7 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
         .with("TASKGATE_LISTEN", listen.to_string())
         .command();
     let mut server = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let (client, url) = (reqwest::Client::new(), format!("http://{listen}"));
+    let (client, url) = (blackbox::client(), format!("http://{listen}"));
     let mut tries = 0;
     let ready = loop {
         match client.get(format!("{url}/readyz")).send().await {

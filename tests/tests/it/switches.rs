@@ -192,7 +192,7 @@ async fn w10_every_gateway_hears_of_it_or_reads_it() {
     follows(&hearing, false).await;
     // Nobody hears any more, and whoever reads finds out all the same.
     let deafen = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        WHERE datname = current_database() AND query LIKE 'LISTEN%switches%'";
     assert_eq!(database.rows(deafen).await.len(), 2);
     database.run("UPDATE dual_write_switches SET mode = 'on'").await;
     follows(&reading, true).await;

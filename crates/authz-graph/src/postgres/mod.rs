@@ -2,6 +2,7 @@
 
 mod check;
 mod columns;
+mod read;
 mod scan;
 
 use async_trait::async_trait;

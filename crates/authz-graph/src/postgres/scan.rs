@@ -2,7 +2,7 @@
 
 use super::{GraphEngine, columns::storable, unavailable};
 use async_trait::async_trait;
-use authz::{EngineError, Kind, Known, RegistrationScan};
+use authz::{EngineError, Kind, Known, RegistrationScan, Relation, Relationship, RelationshipScan, ResourceRef};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -67,5 +67,34 @@ impl From<KnownRow> for Known {
             parents: sorted(row.parents),
             since: row.since,
         }
+    }
+}
+
+#[async_trait]
+impl RelationshipScan for GraphEngine {
+    async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Relationship>, EngineError> {
+        let page = sqlx::query!(
+            "SELECT resource_id, relation, subject_kind, subject_id FROM relationships
+             WHERE resource_kind = $1 AND resource_id > $2 AND resource_id <= (
+                 SELECT max(resource_id) FROM (
+                     SELECT DISTINCT resource_id FROM relationships
+                     WHERE resource_kind = $1 AND resource_id > $2 ORDER BY resource_id LIMIT $3
+                 ) AS page
+             ) ORDER BY resource_id",
+            kind.as_str(),
+            after.unwrap_or_default(),
+            i64::from(limit)
+        );
+        let rows = page.fetch_all(&self.pool).await.map_err(unavailable)?;
+        // A newer gateway may write relations that are not known here: they would allow nothing.
+        let relationships = rows.into_iter().filter_map(|row| {
+            Some(Relationship {
+                resource: ResourceRef { kind, id: row.resource_id.into() },
+                relation: Relation::from_word(&row.relation)?,
+                subject_kind: row.subject_kind.into(),
+                subject_id: row.subject_id.into(),
+            })
+        });
+        Ok(relationships.collect())
     }
 }

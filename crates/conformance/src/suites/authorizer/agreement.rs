@@ -2,11 +2,8 @@
 //! with the rule here, and with checks by the store suites.
 
 use super::{Engine, READ, held, lives_in, something};
-use crate::{dice::Dice, fresh};
-use authz::{
-    Action, Beside, Check, Extent, Id, Kind, Lookup, Principal, Registration, Relation, Relationship, ResourceRef,
-    Role, schema,
-};
+use crate::{dice::Dice, found::Sought, fresh};
+use authz::{Action, Check, Id, Kind, Principal, Registration, Relation, Relationship, ResourceRef, Role};
 use std::{collections::BTreeSet, sync::Arc};
 
 pub(super) async fn lookup_finds_exactly_what_check_allows(engine: &Engine) {
@@ -22,13 +19,13 @@ pub(super) async fn lookup_finds_exactly_what_check_allows(engine: &Engine) {
     }
 }
 
-struct Random {
-    principals: Vec<Principal>,
-    resources: Vec<ResourceRef>,
+pub(in crate::suites) struct Random {
+    pub(in crate::suites) principals: Vec<Principal>,
+    pub(in crate::suites) resources: Vec<ResourceRef>,
 }
 
 /// Two tenants, people and agents in one, both or none of them, and tasks and keys with roles thrown about.
-async fn random(engine: &Engine, dice: &mut Dice) -> Random {
+pub(in crate::suites) async fn random(engine: &Engine, dice: &mut Dice) -> Random {
     let tenants = [something(Kind::Tenant), something(Kind::Tenant)];
     let agents = [something(Kind::Agent), something(Kind::Agent)];
     let mut principals: Vec<_> = (0..4).map(|_| Principal::user(fresh("user"))).collect();
@@ -70,35 +67,8 @@ async fn agrees(engine: &Engine, world: &Random, principal: &Principal, kind: Ki
     let checks: Vec<_> =
         resources().map(|resource| Check { resource: resource.clone(), actions: action.into() }).collect();
     let decisions = engine.check(principal, &checks, READ).await.unwrap();
-    let id = |resource: &ResourceRef| Arc::clone(&resource.id);
     let allowed = resources().zip(&decisions).filter(|(_, decision)| decision.allowed.contains(action));
-    let allowed: BTreeSet<_> = allowed.map(|(resource, _)| id(resource)).collect();
-    // Named whole, or not at all: nothing is cut, whatever the bound.
-    let bounds = [None, Some(0), Some(1), Some(2), Some(allowed.len()), Some(allowed.len() + 1)];
-    for most in bounds {
-        let few = |count: usize| most.is_none_or(|most| count <= most);
-        let found = match engine.lookup(principal, kind, action, most, READ).await.unwrap() {
-            Lookup::TooMany if few(allowed.len()) => panic!("{} are more than {most:?}", allowed.len()),
-            Lookup::TooMany => continue,
-            Lookup::Within(Extent::Everything) => panic!("{principal} is not the master of everything"),
-            Lookup::Within(Extent::Asked(_)) => panic!("an engine has nobody to ask"),
-            Lookup::Within(Extent::Ids(ids)) if few(ids.len()) => ids.as_ref().clone(),
-            Lookup::Within(Extent::Ids(ids)) => panic!("{} are more than {most:?}", ids.len()),
-            Lookup::Within(Extent::Where(holds)) => resources().map(id).filter(|id| holds(id)).collect(),
-            Lookup::Within(Extent::Beside(beside)) => return is_the_rule(&beside, principal, kind, action),
-        };
-        assert_eq!(found, allowed, "{action} on {kind} by {principal}");
-    }
-}
-
-fn is_the_rule(beside: &Beside, principal: &Principal, kind: Kind, action: Action) {
-    let of = |rule: &schema::Rule, parent| Beside {
-        principal: principal.clone(),
-        free: rule.free.to_vec(),
-        gated: rule.gated.to_vec(),
-        parent,
-    };
-    let rule = schema::rule(kind, action).unwrap_or_else(|| panic!("there is no `{action}` on `{kind}`"));
-    let parent = rule.inherited.map(|action| schema::rule(Kind::Agent, action).unwrap());
-    assert_eq!(*beside, of(rule, parent.map(|rule| Box::new(of(rule, None)))));
+    let expected: BTreeSet<_> = allowed.map(|(resource, _)| Arc::clone(&resource.id)).collect();
+    let sought = Sought { principal, kind, action, among: &world.resources, expected: &expected };
+    sought.is_found(engine, READ).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! What every authorization engine must do. Needs nothing but the engine.
 
-mod agreement;
+pub(super) mod agreement;
 mod batches;
 mod concurrency;
 mod holders;

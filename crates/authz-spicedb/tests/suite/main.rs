@@ -1,9 +1,14 @@
 //! The engine suite on a real `SpiceDB`.
 #![expect(clippy::expect_used, reason = "a test without its server fails")]
 
+mod cable;
+mod watch;
+mod watcher;
+mod writes;
+
 use authz::{
-    Action, Authorizer, Check, Consistency, EngineError, Extent, Kind, Lookup, Principal, Relation, Relationship,
-    ResourceRef,
+    Action, Authorizer, Check, Consistency, EngineError, Explainer, Extent, Kind, Lookup, Principal, Relation,
+    Relationship, RelationshipReader as _, ResourceRef,
 };
 use authz_spicedb::{Settings, SpiceDb};
 use conformance::fresh;
@@ -36,7 +41,18 @@ async fn engine() -> Arc<dyn Authorizer> {
     Arc::new(spicedb().await)
 }
 
+async fn explainer() -> Explainer {
+    let engine = Arc::new(spicedb().await);
+    Explainer { engine: engine.clone(), reader: Some(engine) }
+}
+
 conformance::authorizer!(engine);
+conformance::corpus!(engine);
+conformance::explanations!(explainer);
+
+fn something(kind: Kind) -> ResourceRef {
+    ResourceRef { kind, id: fresh(kind.as_str()).into() }
+}
 
 #[tokio::test]
 async fn the_schema_that_was_written_is_ours() {
@@ -62,6 +78,14 @@ async fn a_list_longer_than_a_page_is_whole() {
     };
     assert_eq!(found.len(), edges.len());
     assert!(edges.iter().all(|edge| found.contains(&edge.resource.id)));
+    // Whatever the bound is, and wherever pages end: all of them, or none.
+    for (most, whole) in [(999, false), (1_000, false), (2_000, false), (2_499, false), (2_500, true), (3_000, true)] {
+        match engine.lookup(&reader, Kind::Task, Action::Read, Some(most), NOW).await {
+            Ok(Lookup::Within(Extent::Ids(named))) => assert!(whole && named == found, "{most}"),
+            Ok(Lookup::TooMany) => assert!(!whole, "{most}"),
+            _ => panic!("neither ids nor too many"),
+        }
+    }
 }
 
 /// Nobody is let in by a server that does not answer, answers late, or does not know us.
@@ -84,11 +108,13 @@ async fn trouble_is_never_an_answer() {
     let check = [Check { resource: task.clone(), actions: Action::Read.into() }];
     for (settings, transient) in cases {
         let engine = SpiceDb::new(&settings).expect("these settings can be meant");
-        let all: [Result<(), EngineError>; 4] = [
+        let all: [Result<(), EngineError>; 6] = [
             engine.check(&who, &check, NOW).await.map(drop),
             engine.lookup(&who, Kind::Task, Action::Read, None, NOW).await.map(drop),
             engine.deregister(&task).await.map(drop),
             engine.holders(std::slice::from_ref(&task)).await.map(drop),
+            engine.of(&who, std::slice::from_ref(&task)).await.map(drop),
+            engine.moment().await.map(drop),
         ];
         for outcome in all {
             let error = outcome.expect_err("there is no answer");
