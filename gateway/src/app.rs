@@ -1,8 +1,9 @@
 //! What every request handler can reach. Built once, cheap to clone.
 
+use crate::engine::Explainers;
 use agents::AgentStore;
 use api_keys::{ApiKeyStore, Sealer};
-use authz::{DenialPolicy, Explainer, Gate};
+use authz::{DenialPolicy, Gate};
 use authz_router::{RouteStore, Router};
 use checkpoints::CheckpointStore;
 use conversations::{EventStore, MessageStore, StateStore};
@@ -117,7 +118,7 @@ pub struct Parts {
     /// What compares and repairs the two sides, for operators.
     pub inspector: Operated<Arc<Inspector>>,
     /// What says why the engine decides as it does, for operators.
-    pub explainer: Operated<Explainer>,
+    pub explainers: Operated<Explainers>,
     /// Where dual writes are switched, for operators.
     pub switches: Operated<Arc<dyn SwitchStore>>,
     /// Where it is said which engine answers whom, for operators.

@@ -10,8 +10,7 @@ use crate::{
 use agents::{AcpType, NewAgent};
 use anyhow::Context as _;
 use authz::{
-    Action, Agent, Authorizer as _, Explainer, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role,
-    Target,
+    Action, Agent, Authorizer as _, Gate, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Target,
     action::{Share, Update},
 };
 use checkpoints::NewCheckpoint;
@@ -124,7 +123,7 @@ impl Stage {
             engine: storage.engine.router.clone(),
             dual_write: Arc::clone(&inspector.dual_write),
             inspector: Operated::new(Arc::clone(inspector)),
-            explainer: Operated::new(Explainer { engine: Arc::clone(&inspector.dual_write.engine), reader: None }),
+            explainers: Operated::new(storage.engine.explainers.clone()),
             switches: Operated::new(Arc::clone(&storage.switches)),
             routes: Operated::new(Arc::clone(&storage.routes)),
             // Nobody calls this application; it only acts.

@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether it can do its work. Open to anybody, and says nothing of
 //! what went wrong: that is in the log.
 
-use crate::{engine::Standing, storage::Health};
+use crate::{cache, engine::Standing, storage::Health};
 use axum::{
     Json, Router,
     extract::State,
@@ -42,8 +42,9 @@ async fn ready(State(health): State<Health>) -> Response {
     let (store, engine) = (check(health.kind, rows), check(health.engine.kind, decisions));
     let engines: Vec<_> = engines.iter().map(standing).collect();
     let events = json!({ "kind": "in process (one node only)", "status": "ok" });
-    (status, Json(json!({ "status": word, "checks": { "store": store, "engine": engine, "engines": engines, "events": events } })))
-        .into_response()
+    let cache = cache::health(&health.engine.caches);
+    let checks = json!({ "store": store, "engine": engine, "engines": engines, "cache": cache, "events": events });
+    (status, Json(json!({ "status": word, "checks": checks }))).into_response()
 }
 
 /// How an engine in use stands: what it is used for, and whether it answers.

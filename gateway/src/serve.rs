@@ -6,6 +6,7 @@ use crate::{
     agent_keys::AgentKeys,
     budget::{Buckets, Rate},
     config::Config,
+    console,
     demo::Demo,
     follow::Follower,
     graphql, health,
@@ -73,7 +74,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine,
         dual_write: Arc::clone(&inspector.dual_write),
         inspector: Operated::new(Arc::clone(&inspector)),
-        explainer: Operated::new(storage.engine.explainer()),
+        explainers: Operated::new(storage.engine.explainers.clone()),
         switches: Operated::new(switches),
         routes: Operated::new(route_store),
         resolver: Arc::new(InTurn::new(resolvers)),
@@ -114,6 +115,7 @@ fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> a
         .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(deadline, in_time)))
         // It ends what takes too long by itself, in its own words.
         .merge(graphql::router(app.clone(), setup)?)
+        .merge(console::router())
         .layer(CompressionLayer::new())
         .merge(health::router(storage.health.clone()))
         .merge(metrics::router(metrics, app.clone()))
@@ -152,7 +154,7 @@ fn greet(url: &str, storage: &str, demo: Option<&Demo>) -> std::io::Result<()> {
         writeln!(out, "  {part:<9}{}", member.token)?;
     }
     if let Some(viewer) = demo.principals.get("viewer") {
-        writeln!(out, "\nTry it (GraphiQL is at {url}/graphiql):\n")?;
+        writeln!(out, "\nLook around at {url}/, or try it (GraphiQL is at {url}/graphiql):\n")?;
         writeln!(
             out,
             "  curl -s {} -H 'x-api-key: {}' -H 'content-type: application/json' \\",

@@ -195,6 +195,7 @@ impl Storage {
 
     /// Lets go of connections, and stops a private cluster.
     pub async fn close(self) {
+        self.engine.close().await;
         if let Some(pool) = &self.health.pool {
             pool.close().await;
         }

@@ -18,6 +18,7 @@ mod database;
 
 pub mod documents;
 pub mod faults;
+pub mod gateways;
 mod server;
 pub mod spicedb;
 pub mod tree;

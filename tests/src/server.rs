@@ -31,7 +31,7 @@ pub enum Storage {
 }
 
 /// How a server is started.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     environment: Vec<(String, String)>,
 }

@@ -45,6 +45,11 @@ macro_rules! suite {
             }
         )+)+
 
+        /// Every case of the suite, one after the other: for a subject that is dear to make.
+        pub async fn every_case(subject: &$subject) {
+            $($($case(subject).await;)+)+
+        }
+
         #[doc = concat!("Runs the suite `", stringify!($suite), "` on what the named async function makes.")]
         #[macro_export]
         macro_rules! $suite {

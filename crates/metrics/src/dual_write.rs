@@ -105,6 +105,14 @@ mod tests {
             );
             swept(Some(&Swept { settled: 2, undone: 1, registered: 1, left: 1 }));
             swept(None);
+            for layer in [crate::Layer::Process, crate::Layer::Redis] {
+                crate::cache_hits(layer, 1);
+            }
+            crate::cache_misses(1);
+            crate::cache_evicted();
+            crate::cache_told(true, Duration::from_millis(7));
+            crate::cache_lease_began();
+            crate::cache_unanswered();
             let direction = Direction::Row;
             tallies(&[Tally { kind: Kind::Task, direction, found: 5, repaired: 4 }]);
             tallies(&[Tally { kind: Kind::Task, direction, found: 6, repaired: 4 }]);

@@ -1,5 +1,6 @@
 //! Every instrument by name, unit, labels and meaning.
 
+use crate::Layer;
 use ::dual_write::Direction;
 use authz::{Action, EngineError, Kind, schema};
 use authz_router::{Outcome, Skipped, Written};
@@ -216,6 +217,42 @@ pub const UNROUTABLE: Instrument = counter(
     &[],
     "Questions and writes that failed because a route leads to an engine that this gateway does not have.",
 );
+/// Answers that were kept.
+pub const CACHE_HITS: Instrument = counter(
+    "taskgate_cache_hits_total",
+    &[Label { name: "layer", values: Layer::ALL }],
+    "Decisions and lists that were kept, by where.",
+);
+/// Answers that the engine was asked for.
+pub const CACHE_MISSES: Instrument = counter(
+    "taskgate_cache_misses_total",
+    &[],
+    "Decisions that were not kept, or not as a whole, so that the engine was asked.",
+);
+/// Changes after which answers were let go of.
+pub const CACHE_EVICTIONS: Instrument =
+    counter("taskgate_cache_evictions_total", &[], "Changes after which kept answers were let go of.");
+/// How long it took until every gateway had let go.
+pub const CACHE_EVICTION_DURATION: Instrument = Instrument {
+    name: "taskgate_cache_eviction_duration_seconds",
+    shape: Shape::Histogram(SECONDS),
+    unit: Unit::Seconds,
+    labels: &[Label { name: "outcome", values: &["heard", "waited_out"] }],
+    help: "How long a write waited until every gateway had let go of what it changed; waited_out when one did not say so.",
+    shared: false,
+};
+/// Leases that began.
+pub const CACHE_LEASES: Instrument = counter(
+    "taskgate_cache_leases_total",
+    &[],
+    "Times this gateway began to trust what it keeps: at its start, and whenever it had lost Redis.",
+);
+/// Questions that Redis did not answer in time.
+pub const CACHE_UNANSWERED: Instrument = counter(
+    "taskgate_cache_unanswered_total",
+    &[],
+    "Questions that Redis did not answer in time, so that the engine was asked.",
+);
 
 /// All of them.
 pub const INSTRUMENTS: &[Instrument] = &[
@@ -236,6 +273,12 @@ pub const INSTRUMENTS: &[Instrument] = &[
     SHADOW_SKIPPED,
     TOLD,
     UNROUTABLE,
+    CACHE_HITS,
+    CACHE_MISSES,
+    CACHE_EVICTIONS,
+    CACHE_EVICTION_DURATION,
+    CACHE_LEASES,
+    CACHE_UNANSWERED,
 ];
 
 /// Tells the recorder of every instrument, and starts this gateway's own counters at zero, so that a first

@@ -9,6 +9,7 @@ pub use sections::{Database, DualWrite, Metrics, Routing, Token};
 
 use crate::{
     Introspection, Limits,
+    cache::CacheSection,
     engine::{EngineChoice, ProxySection, SpiceDbSection},
 };
 use api_keys::Sealer;
@@ -90,6 +91,12 @@ pub struct Config {
     pub spicedb: SpiceDbSection,
     /// How an agentex-auth service is spoken to, where it decides or knows callers.
     pub proxy: ProxySection,
+    /// Where gateways meet: a Redis server, or nodes of a cluster, with commas between them.
+    pub redis_url: Option<SecretString>,
+    /// Whether that is a cluster. Several addresses always are.
+    pub redis_cluster: bool,
+    /// What is kept of decisions.
+    pub cache: CacheSection,
     /// Where `initdb` and `postgres` are, instead of looking for them.
     pub postgres_bin_dir: Option<PathBuf>,
     /// Whether to make the demo tenant. By default only when no database URL is set.
@@ -135,6 +142,9 @@ impl Default for Config {
             engine: EngineChoice::default(),
             spicedb: SpiceDbSection::default(),
             proxy: ProxySection::default(),
+            redis_url: None,
+            redis_cluster: false,
+            cache: CacheSection::default(),
             postgres_bin_dir: None,
             demo: None,
             demo_file: None,
@@ -160,8 +170,8 @@ const PREFIX: &str = "TASKGATE_";
 const DEFAULT_FILE: &str = "taskgate.toml";
 
 impl Config {
-    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…` and
-    /// `DATABASE_URL`, then `flags` as pairs of key and value.
+    /// Reads the configuration: `file` (or `taskgate.toml`, if it is there), then `TASKGATE_…`,
+    /// `DATABASE_URL` and `REDIS_URL`, then `flags` as pairs of key and value.
     pub fn load(file: Option<&Path>, flags: Vec<(&'static str, Value)>) -> anyhow::Result<Self> {
         let named = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
         anyhow::ensure!(
@@ -173,7 +183,7 @@ impl Config {
         if named.is_file() {
             figment = figment.merge(Toml::file_exact(named));
         }
-        figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
+        figment = figment.merge(Env::raw().only(&["DATABASE_URL", "REDIS_URL"]));
         // `__` leads into a section: TASKGATE_LIMITS__BODY_BYTES. CONFIG is the file itself.
         figment = figment.merge(Env::prefixed(PREFIX).ignore(&["CONFIG"]).split("__"));
         for (key, value) in flags {
@@ -237,6 +247,7 @@ impl Config {
         self.graphql.check(&self.limits)?;
         self.proxy.check()?;
         self.routing.check()?;
+        self.cache.check(self)?;
         for token in &self.tokens {
             token.context()?;
             anyhow::ensure!(
@@ -288,6 +299,10 @@ mod tests {
             ("[graphql]\nallowed_origins = ['*']", "graphql.allowed_origins"),
             ("[routing]\nrefresh_ms = 0", "routing.refresh_ms"),
             ("[routing]\nshadow_timeout_ms = 0", "routing.shadow_timeout_ms"),
+            ("[cache]\nmode = 'redis'", "redis_url"),
+            ("[cache]\nttl = 1", "ttl"),
+            ("[cache]\nlease_ms = 0", "cache.lease_ms"),
+            ("[cache]\nprefix = 'a{b}'", "cache.prefix"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
             ("[[tokens]]\ntoken = '0123456789abcdef'\nprincipal = 'alice'\ntenant = 't'", "tokens.principal"),

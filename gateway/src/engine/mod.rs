@@ -1,17 +1,21 @@
 //! Where permissions are decided: beside the rows, in an engine of its own, or by routes in several.
 
+mod explainers;
 mod proxy;
 mod spicedb;
 
+pub use explainers::Explainers;
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
-use crate::config::Config;
+use crate::{cache, config::Config};
 use authz::{
-    Action, Authorizer, Check, Consistency, Explainer, Kind, Principal, RegistrationScan, RelationshipReader,
-    RelationshipScan, ResourceRef,
+    Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, RelationshipReader, RelationshipScan,
+    ResourceRef,
 };
 use authz_router::{EngineName, InUse, Router};
+use authz_spicedb::Watcher;
+use cache_redis::DecisionCache;
 use futures::future::join_all;
 use instruments::RoutingCounts;
 use proxy::Untold;
@@ -51,12 +55,16 @@ pub struct Engine {
     pub router: Router,
     /// What the one has heard of that answers what nobody has routed, as operators read it.
     pub registrations: Arc<dyn RegistrationScan>,
-    /// Its relationships, if they can be read, so that decisions can be explained.
-    pub relationships: Option<Arc<dyn RelationshipReader>>,
+    /// What explains decisions, to operators.
+    pub explainers: Explainers,
     /// Those that can be read through, to be copied.
     pub readable: BTreeMap<EngineName, Arc<dyn RelationshipScan>>,
     /// What kind the one is that answers what nobody has routed, for people to read.
     pub kind: &'static str,
+    /// What is kept of the answers of those that are elsewhere.
+    pub caches: Vec<Arc<DecisionCache>>,
+    /// What tells the cache of changes that others make in `SpiceDB`.
+    _watcher: Option<Arc<Watcher>>,
 }
 
 /// How an engine stands.
@@ -77,15 +85,15 @@ impl Engine {
     where
         E: Authorizer + RegistrationScan + RelationshipReader + RelationshipScan + 'static,
     {
-        let mut engines = Engines::default();
-        engines.add(EngineName::GRAPH, embedded.clone());
-        let mut spicedb = None;
+        let mut engines = Engines { config, all: BTreeMap::new(), caches: Vec::new() };
+        engines.add(EngineName::GRAPH, embedded.clone())?;
+        let (mut spicedb, mut watcher) = (None, None);
         if config.engine == EngineChoice::Spicedb || config.spicedb.is_configured() {
-            match config.spicedb.connect().await {
+            match config.spicedb.connect(config.cache.keeps(config, &EngineName::SPICEDB)).await {
                 Ok(engine) => {
-                    let engine = Arc::new(engine);
-                    engines.add(EngineName::SPICEDB, engine.clone());
-                    spicedb = Some(engine);
+                    let cache = engines.add(EngineName::SPICEDB, Arc::new(engine.clone()))?;
+                    watcher = cache.map(|cache| Arc::new(Watcher::start(engine.clone(), cache::told_of(cache), None)));
+                    spicedb = Some(Arc::new(engine));
                 }
                 Err(error) if config.engine == EngineChoice::Spicedb => return Err(error),
                 Err(error) => {
@@ -97,24 +105,29 @@ impl Engine {
             }
         }
         if config.engine == EngineChoice::Proxy || config.proxy.is_configured() {
-            engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?));
+            engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?))?;
         }
-        let (registrations, relationships, kind): (Arc<dyn RegistrationScan>, Option<Arc<dyn RelationshipReader>>, _) =
-            match config.engine {
-                EngineChoice::Graph => (embedded.clone(), Some(embedded.clone()), "embedded"),
-                EngineChoice::Spicedb => (Arc::new(Unordered), spicedb.map(|engine| engine as _), "spicedb"),
-                EngineChoice::Proxy => (Arc::new(Untold), None, "proxy"),
-            };
+        let mut readers: BTreeMap<_, Arc<dyn RelationshipReader>> =
+            BTreeMap::from([(EngineName::GRAPH, embedded.clone() as _)]);
+        readers.extend(spicedb.map(|engine| (EngineName::SPICEDB, engine as _)));
+        let (registrations, kind): (Arc<dyn RegistrationScan>, _) = match config.engine {
+            EngineChoice::Graph => (embedded.clone(), "embedded"),
+            EngineChoice::Spicedb => (Arc::new(Unordered), "spicedb"),
+            EngineChoice::Proxy => (Arc::new(Untold), "proxy"),
+        };
         let bounds = config.routing.bounds();
-        let router = Router::new(config.engine.name(), engines.0, bounds, Arc::new(RoutingCounts));
+        let router = Router::new(config.engine.name(), engines.all, bounds, Arc::new(RoutingCounts));
         let readable: BTreeMap<_, Arc<dyn RelationshipScan>> = BTreeMap::from([(EngineName::GRAPH, embedded as _)]);
-        Ok(Self { router, registrations, relationships, readable, kind })
+        let caches = engines.caches;
+        let explainers = Explainers::new(router.clone(), readers);
+        Ok(Self { router, registrations, explainers, readable, kind, caches, _watcher: watcher })
     }
 
-    /// What explains, to operators, the decisions of the one that answers what nobody has routed.
-    #[must_use]
-    pub fn explainer(&self) -> Explainer {
-        Explainer { engine: Arc::new(self.router.clone()), reader: self.relationships.clone() }
+    /// Tells other gateways that this one is no longer to be waited for.
+    pub async fn close(&self) {
+        for cache in &self.caches {
+            cache.close().await;
+        }
     }
 
     /// How each engine stands that routes lead to; first the one that answers what nobody has routed.
@@ -130,15 +143,21 @@ impl Engine {
     }
 }
 
-/// The engines of the router, by name.
-#[derive(Default)]
-struct Engines(BTreeMap<EngineName, Arc<dyn Authorizer>>);
+/// The engines of the router, by name, and what is kept of their answers.
+struct Engines<'a> {
+    config: &'a Config,
+    all: BTreeMap<EngineName, Arc<dyn Authorizer>>,
+    caches: Vec<Arc<DecisionCache>>,
+}
 
-impl Engines {
-    /// Every engine comes to the router by this way. What is to be put around each engine by itself, such as what
-    /// remembers its answers, is put around it here.
-    fn add(&mut self, name: EngineName, engine: Arc<dyn Authorizer>) {
-        self.0.insert(name, engine);
+impl Engines<'_> {
+    /// Every engine comes to the router by this way, and what keeps its answers is put around it here: commands
+    /// write, too, and what they change is let go of like all else.
+    fn add(&mut self, name: EngineName, engine: Arc<dyn Authorizer>) -> anyhow::Result<Option<Arc<DecisionCache>>> {
+        let cache = cache::around(&engine, &name, self.config)?;
+        self.caches.extend(cache.clone());
+        self.all.insert(name, cache.clone().map_or(engine, |cache| cache as _));
+        Ok(cache)
     }
 }
 

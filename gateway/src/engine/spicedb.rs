@@ -19,11 +19,13 @@ pub struct SpiceDbSection {
     pub token: Option<SecretString>,
     /// How long one call may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How old an answer of its may be at most when it may choose, in milliseconds.
+    pub staleness_ms: u64,
 }
 
 impl Default for SpiceDbSection {
     fn default() -> Self {
-        Self { endpoint: None, token: None, timeout_ms: 2_000 }
+        Self { endpoint: None, token: None, timeout_ms: 2_000, staleness_ms: 30_000 }
     }
 }
 
@@ -33,9 +35,10 @@ impl SpiceDbSection {
         self.endpoint.is_some()
     }
 
-    /// The engine, whose schema is this version's as far as it can be asked.
-    pub(super) async fn connect(&self) -> anyhow::Result<SpiceDb> {
-        let engine = self.open()?;
+    /// The engine, whose schema is this version's as far as it can be asked. It may choose how old its answers to
+    /// reads are when they are `kept` by somebody who remembers what has been written since.
+    pub(super) async fn connect(&self, kept: bool) -> anyhow::Result<SpiceDb> {
+        let engine = self.open(kept)?;
         // With another schema every answer would be an error. One that cannot be asked now may be later.
         match engine.compare_schema().await {
             Ok(difference) if difference.is_none() => {}
@@ -47,12 +50,12 @@ impl SpiceDbSection {
         Ok(engine)
     }
 
-    fn open(&self) -> anyhow::Result<SpiceDb> {
+    fn open(&self, stale_reads: bool) -> anyhow::Result<SpiceDb> {
         let endpoint = self.endpoint.clone();
         let endpoint = endpoint.context("configuration key `spicedb.endpoint` is not set")?;
         anyhow::ensure!(self.timeout_ms > 0, "configuration key `spicedb.timeout_ms` is 0");
         let timeout = Duration::from_millis(self.timeout_ms);
-        SpiceDb::new(&Settings { endpoint, token: self.token.clone(), timeout, stale_reads: false })
+        SpiceDb::new(&Settings { endpoint, token: self.token.clone(), timeout, stale_reads })
             .context("configuration key `spicedb`")
     }
 }
@@ -83,7 +86,7 @@ pub enum SchemaCommand {
 impl SchemaCommand {
     /// Runs the command.
     pub async fn run(self, config: Config) -> anyhow::Result<()> {
-        let engine = config.spicedb.open()?;
+        let engine = config.spicedb.open(false)?;
         if matches!(self, Self::Write) {
             engine.write_schema().await.context("writing the schema")?;
         }

@@ -3,7 +3,7 @@
 use super::{access::Session, requires::Action};
 use crate::Failure;
 use async_graphql::{Context, ID, Object, SimpleObject};
-use authz::{By, Denial, Explained, Requested, UnknownPrincipal, UnknownResource, explain::Reasons};
+use authz::{By, Denial, Explained, Requested, ResourceRef, UnknownPrincipal, UnknownResource, explain::Reasons};
 use std::sync::Arc;
 
 /// What the authorization engine decides, and why.
@@ -63,6 +63,9 @@ impl ExplainQuery {
         #[graphql(desc = "Who, such as `user:alice`.")] principal: String,
         #[graphql(desc = "Would do what.")] action: Action,
         #[graphql(desc = "To what: a task's id, or `KIND:ID`.")] resource: ID,
+        #[graphql(desc = "As a caller who works in this account, if it has routes of its own.")] account: Option<
+            String,
+        >,
     ) -> Result<Option<AccessExplanation>, Failure> {
         let session = Session::of(ctx);
         let hidden = || Denial::Hidden { requested: Requested { by: By::Name, text: ctx.field().name().into() } };
@@ -71,8 +74,8 @@ impl ExplainQuery {
         let principal = principal.parse().map_err(bad_principal)?;
         let text = if resource.contains(':') { resource.to_string() } else { format!("task:{}", *resource) };
         let bad_resource = |error: UnknownResource| Failure::invalid(format!("`resource`: {error}"));
-        let resource = text.parse().map_err(bad_resource)?;
-        let explainer = session.app.explainer.open(operator);
+        let resource: ResourceRef = text.parse().map_err(bad_resource)?;
+        let (_, explainer) = session.app.explainers.open(operator).of(account.as_deref(), resource.kind);
         let told = explainer.explain(&principal, action.into(), &resource).await;
         let told = told.map_err(|error| Failure::Unavailable(Arc::new(error)))?;
         if told.disagrees() {

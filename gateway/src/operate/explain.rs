@@ -1,8 +1,9 @@
 //! Why somebody may or may not do something: `taskgate explain …`.
 
-use crate::{config::Config, engine::Engine, graphql, storage::Storage};
+use crate::{config::Config, graphql, storage::Storage};
 use anyhow::Context as _;
 use authz::{Action, ActionSet, Explained, Principal, ResourceRef};
+use authz_router::EngineName;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use std::{io::Write as _, process::ExitCode};
@@ -23,6 +24,9 @@ pub struct Explain {
     /// To which resource of any kind
     #[arg(long, value_name = "KIND:ID")]
     resource: Option<ResourceRef>,
+    /// As a caller who works in this account (tenant), if it has routes of its own
+    #[arg(long)]
+    account: Option<String>,
     /// Write JSON instead of text for people
     #[arg(long)]
     json: bool,
@@ -48,9 +52,11 @@ impl Explain {
     pub async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
         let resource = self.resource()?;
         let storage = Storage::attach(&config).await?;
-        let explained = storage.engine.explainer().explain(&self.principal, self.action, &resource).await;
+        crate::routes::read(&*storage.routes, &storage.engine.router).await?;
+        let (engine, explainer) = storage.engine.explainers.of(self.account.as_deref(), resource.kind);
+        let explained = explainer.explain(&self.principal, self.action, &resource).await;
         let written = explained.context("asking the engine").and_then(|explained| {
-            write(&explained, &storage.engine, self.json)?;
+            write(&explained, &engine, self.json)?;
             Ok(if explained.disagrees() { ExitCode::from(3) } else { ExitCode::SUCCESS })
         });
         storage.close().await;
@@ -58,7 +64,7 @@ impl Explain {
     }
 }
 
-fn write(explained: &Explained, engine: &Engine, as_json: bool) -> anyhow::Result<()> {
+fn write(explained: &Explained, engine: &EngineName, as_json: bool) -> anyhow::Result<()> {
     let Explained { principal, action, resource, allowed, reasons } = explained;
     let in_words = reasons.as_ref().map(graphql::in_words);
     let (paths, missing) = in_words.clone().unzip();
@@ -66,14 +72,14 @@ fn write(explained: &Explained, engine: &Engine, as_json: bool) -> anyhow::Resul
     if as_json {
         let told = json!({
             "principal": principal.to_string(), "action": action.as_str(), "resource": resource.to_string(),
-            "engine": engine.kind, "allowed": allowed, "paths": paths, "missing": missing,
+            "engine": engine.as_str(), "allowed": allowed, "paths": paths, "missing": missing,
             "disagrees": explained.disagrees(),
         });
         return Ok(writeln!(out, "{told}")?);
     }
     writeln!(out, "{principal} may {}{action} {resource}", if *allowed { "" } else { "not " })?;
     let Some((paths, missing)) = in_words else {
-        return Ok(writeln!(out, "  the engine ({}) decides so, and cannot say why", engine.kind)?);
+        return Ok(writeln!(out, "  the engine ({engine}) decides so, and cannot say why")?);
     };
     for path in paths {
         writeln!(out, "  because of {}", path.join(", "))?;
@@ -82,11 +88,7 @@ fn write(explained: &Explained, engine: &Engine, as_json: bool) -> anyhow::Resul
         writeln!(out, "  {missing}")?;
     }
     if explained.disagrees() {
-        writeln!(
-            out,
-            "FAULT: the engine ({}) decides otherwise than its relationships and the schema say",
-            engine.kind
-        )?;
+        writeln!(out, "FAULT: the engine ({engine}) decides otherwise than its relationships and the schema say")?;
     }
     if !missing.is_empty() {
         writeln!(out, "`taskgate dual-write explain {resource}` compares its row with its registration")?;

@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use dual_write::{Circuit, DualWrite, Inspector, Reconciler, RetryPolicy, Swept};
 use gateway::{
     App, Failure, Introspection, Limits, Parts, Stores,
+    engine::Explainers,
     lifecycle::{self, TaskDraft, new_id},
 };
 use identity::{AuthContext, Operated, TokenTable};
@@ -190,7 +191,7 @@ impl World {
         let app = App::new(Parts {
             engine: Router::alone(engine.clone()),
             inspector: Operated::new(Arc::new(Inspector::new(dual_write.clone(), store.clone(), engine.graph.clone()))),
-            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
+            explainers: Operated::new(Explainers::alone(Explainer { engine: engine.clone(), reader: None })),
             dual_write,
             switches: Operated::new(store.clone()),
             routes: Operated::new(store.clone()),

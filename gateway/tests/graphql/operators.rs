@@ -136,7 +136,7 @@ async fn why_is_for_operators_alone() {
         assert_eq!(codes(&refused), ["BAD_USER_INPUT"]);
         assert!(refused["errors"][0]["message"].as_str().unwrap().contains(named), "{refused}");
     }
-    world.calls.fail("check");
+    world.calls.fail("engine.check");
     assert_eq!(codes(&ask(Who::Operator, "user:owner", &world.task).await), ["UNAVAILABLE"]);
 }
 

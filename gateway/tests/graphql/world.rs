@@ -15,6 +15,7 @@ use gateway::{
     agent_keys::AgentKeys,
     budget::{Buckets, Rate},
     config::GraphQl,
+    engine::Explainers,
     graphql,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -194,7 +195,10 @@ impl World {
                 grace: TimeDelta::zero(),
                 ..Inspector::new(dual_write.clone(), store.clone(), engine.clone())
             })),
-            explainer: Operated::new(Explainer { engine: counted.clone(), reader: Some(engine.clone()) }),
+            explainers: Operated::new(Explainers::alone(Explainer {
+                engine: counted.clone(),
+                reader: Some(engine.clone()),
+            })),
             dual_write,
             switches: Operated::new(Arc::clone(&store) as _),
             routes: Operated::new(Arc::clone(&store) as _),

@@ -13,6 +13,7 @@ use axum::{
 use dual_write::{DualWrite, Inspector};
 use gateway::{
     App, Introspection, Limits, Parts, Stores,
+    engine::Explainers,
     lifecycle::{ApiKeyDraft, TaskDraft, create_agent, create_api_key, create_task, new_id},
     rest,
 };
@@ -120,7 +121,7 @@ impl World {
                 store.clone(),
                 Arc::new(engine.graph.clone()),
             ))),
-            explainer: Operated::new(Explainer { engine: engine.clone(), reader: None }),
+            explainers: Operated::new(Explainers::alone(Explainer { engine: engine.clone(), reader: None })),
             dual_write,
             switches: Operated::new(store.clone()),
             routes: Operated::new(store),

@@ -1,33 +1,85 @@
-//! Clients of others' making, against a real server on PostgreSQL. `tests/run` has installed them.
+//! Clients of others' making, and clients generated from the schema, against a real server on PostgreSQL.
+//! `tests/run` has installed what they need.
 
 use blackbox::{Server, Storage, tree};
-use std::process::Stdio;
+use std::{ffi::OsStr, path::PathBuf, process::Stdio};
 use tokio::process::Command;
 
-async fn passes(server: &Server, script: &str) {
-    let python = std::env::var("BLACKBOX_CLIENTS_PYTHON").expect("BLACKBOX_CLIENTS_PYTHON is not set: run tests/run");
-    let output = Command::new(python)
-        .arg(tree::root().join("tests/clients").join(script))
+/// The Python that `tests/clients/setup` has made.
+fn python() -> PathBuf {
+    std::env::var_os("BLACKBOX_CLIENTS_PYTHON").expect("BLACKBOX_CLIENTS_PYTHON is not set: run tests/run").into()
+}
+
+/// The folder that holds it, and everything else that was set up.
+fn home() -> PathBuf {
+    let python = python();
+    python.ancestors().nth(3).expect("the python lies in a virtual environment").to_owned()
+}
+
+/// Runs a program against a server, and has it succeed.
+async fn succeeds(server: &Server, mut command: Command) {
+    command
         .env("BASE_URL", server.demo.url())
         .env("TOKEN", server.owner().token.unwrap_or_default())
         .env("AGENT_ID", server.demo.agent())
         .env("DEMO", server.demo.0.to_string())
+        .env("CLIENTS", home())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
+        .kill_on_drop(true);
+    let output = command.output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{out}");
-    assert!(output.status.success(), "{script} {}:\n{out}\n{err}", output.status);
+    assert!(output.status.success(), "{command:?} {}:\n{out}\n{err}", output.status);
+}
+
+async fn passes(script: &str) {
+    let server = Server::start(Storage::Url).await;
+    runs(&server, script, &[]).await;
+}
+
+/// Runs a script of `tests/clients` by what its name ends with, or as the program it is.
+async fn runs(server: &Server, script: &str, environment: &[(&str, PathBuf)]) {
+    let path = tree::root().join("tests/clients").join(script);
+    let mut command = match path.extension().and_then(OsStr::to_str) {
+        Some("py") => Command::new(python()),
+        Some("mjs") => Command::new(python().with_file_name("node")),
+        _ => Command::new("env"),
+    };
+    command.arg(path).envs(environment.iter().cloned());
+    succeeds(server, command).await;
 }
 
 #[tokio::test]
 async fn c7_langgraphs_own_suite_passes_through_the_official_sdk() {
-    passes(&Server::start(Storage::Url).await, "langgraph/run.py").await;
+    passes("langgraph/run.py").await;
 }
 
 #[tokio::test]
 async fn the_official_sdk_reads_every_answer_strictly() {
-    passes(&Server::start(Storage::Url).await, "sdk/run.py").await;
+    passes("sdk/run.py").await;
+}
+
+#[tokio::test]
+async fn a_generated_typescript_client_compiles_strictly_and_tells_the_story() {
+    passes("typed/typescript/run").await;
+}
+
+#[tokio::test]
+async fn a_generated_python_client_checks_strictly_and_tells_the_story() {
+    passes("typed/python/run").await;
+}
+
+#[tokio::test]
+async fn the_console_asks_what_the_schema_has_and_checks_strictly() {
+    passes("console/check").await;
+}
+
+/// The pictures are kept under the target folder, for people to look at.
+#[tokio::test]
+async fn the_console_is_used_by_people_in_a_browser() {
+    let pictures = home().join("../../console");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let server = Server::start(Storage::Url).await;
+    runs(&server, "console/story.mjs", &[("SCREENSHOTS", pictures)]).await;
 }

@@ -11,8 +11,10 @@
 mod abandoned;
 mod agree;
 mod bad_input;
+mod cache;
 mod checkpoints;
 mod clients;
+mod console;
 mod dual_write;
 mod embedded;
 mod explain;

@@ -1,7 +1,7 @@
 //! With SpiceDB in place of the embedded engine nothing is different for callers.
 
 use crate::{matrix, sweep::sweep};
-use blackbox::{Settings, Storage, World, tree};
+use blackbox::{Settings, Storage, World, gateways::with_cache, tree};
 use serde_json::json;
 use std::process::Output;
 
@@ -33,13 +33,22 @@ async fn schema(settings: Settings, command: &'static str) -> Output {
 
 #[tokio::test]
 async fn the_matrix_is_the_same() {
+    matrix_is_the_same(with_spicedb().await).await;
+}
+
+#[tokio::test]
+async fn the_matrix_is_the_same_when_decisions_are_kept() {
+    matrix_is_the_same(with_cache(with_spicedb().await)).await;
+}
+
+async fn matrix_is_the_same(settings: Settings) {
     // Operators cannot have rows compared with what is in SpiceDB.
     let compared = |text: &str| {
         let lines = text.lines().filter(|line| !line.contains(".dualWrite ") && !line.contains(".reconcileDualWrite "));
         lines.collect::<Vec<_>>().join("\n")
     };
     let agreed = compared(&std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap());
-    let found = compared(&matrix::table(with_spicedb().await, "hide").await);
+    let found = compared(&matrix::table(settings, "hide").await);
     let different: Vec<_> = found.lines().filter(|line| !agreed.lines().any(|old| old == *line)).collect();
     assert!(agreed.contains(&found), "{}", different.join("\n"));
 }
@@ -101,7 +110,12 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
 
 #[tokio::test]
 async fn what_is_shared_and_unshared_is_seen_at_once() {
-    let world = World::with(with_spicedb().await, Storage::Url).await;
+    seen_at_once(with_spicedb().await).await;
+    seen_at_once(with_cache(with_spicedb().await)).await;
+}
+
+async fn seen_at_once(settings: Settings) {
+    let world = World::with(settings, Storage::Url).await;
     let viewer = world.server.stranger();
     for _ in 0..10 {
         let task = world.secret().await;

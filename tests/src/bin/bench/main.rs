@@ -10,6 +10,7 @@
 )]
 
 mod bare;
+mod cached;
 mod create;
 mod faults;
 mod growth;
@@ -20,6 +21,7 @@ mod process;
 mod ratio;
 mod readers;
 mod reconcile;
+mod revokes;
 
 use std::process::ExitCode;
 
@@ -78,7 +80,13 @@ async fn main() -> ExitCode {
     if wanted("reconcile") {
         bars.extend(reconcile::measure().await);
     }
-    // Not a measurement, and long: only by name.
+    if wanted("cached") {
+        bars.extend(cached::measure().await);
+    }
+    // Not measurements, and long: only by name.
+    if only.contains(&"revokes") {
+        revokes::drive().await;
+    }
     if only.contains(&"faults") {
         faults::drive().await;
     }

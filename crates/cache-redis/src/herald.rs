@@ -1,0 +1,251 @@
+//! How gateways tell each other: the lease of this one, the log of evictions, and who has heard.
+
+use crate::{
+    far::Far,
+    ground::Change,
+    lease::{Place, Renewed},
+    memory::Memory,
+    registry::{Announced, Registry},
+    wire::Unheard,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// How long a writer waits before it tries again what Redis has not heard.
+const RETRY: Duration = Duration::from_millis(50);
+/// Nodes whose acknowledgements are remembered; more are forgotten, and waited for until their leases end.
+const NODES: usize = 1_024;
+/// Of a lease, how much its holder uses: clocks do not run alike.
+const USED: f32 = 0.9;
+
+/// Up to where each node has applied the log.
+#[derive(Debug, Default)]
+struct Heard {
+    nodes: Mutex<HashMap<String, Place>>,
+    news: Notify,
+}
+
+impl Heard {
+    fn note(&self, node: String, place: Place) {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if nodes.len() >= NODES {
+            nodes.clear();
+        }
+        let known = nodes.entry(node).or_default();
+        *known = (*known).max(place);
+        drop(nodes);
+        self.news.notify_waiters();
+    }
+
+    fn has(&self, node: &str, place: Place) -> bool {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.get(node).is_some_and(|known| *known >= place)
+    }
+}
+
+/// Keeps this node's word, and takes that of others.
+pub(crate) struct Herald {
+    pub registry: Registry,
+    pub far: Far,
+    memory: Arc<Memory>,
+    heard: Heard,
+    /// What Redis has not heard, and until when that matters.
+    owed: Mutex<Vec<(Change, Instant)>>,
+    /// How long anything is kept.
+    ttl: Duration,
+    answers: AtomicBool,
+}
+
+impl Herald {
+    pub fn new(registry: Registry, far: Far, memory: Arc<Memory>, ttl: Duration) -> Self {
+        let (heard, owed) = (Heard::default(), Mutex::default());
+        Self { registry, far, memory, heard, owed, ttl, answers: AtomicBool::new(false) }
+    }
+
+    /// Whether Redis answered the last renewal.
+    pub fn answers(&self) -> bool {
+        self.answers.load(Relaxed)
+    }
+
+    /// Renews the lease, over and over.
+    pub async fn keep(&self) {
+        let pause = self.registry.length / 4;
+        loop {
+            self.deliver().await;
+            let sent = Instant::now();
+            let renewed = self.registry.renew().await;
+            let now = Instant::now();
+            let answered = renewed.is_ok();
+            if answered != self.answers.swap(answered, Relaxed) {
+                match &renewed {
+                    Ok(_) => tracing::info!("decisions are shared by way of Redis"),
+                    Err(error) => tracing::warn!(
+                        error = error as &dyn std::error::Error,
+                        "Redis does not answer: every decision is the engine's"
+                    ),
+                }
+            }
+            if let Ok(renewal) = renewed {
+                let length = self.registry.length.mul_f32(USED);
+                let was = self
+                    .memory
+                    .lease
+                    .renewed(&renewal, sent, length, now, || self.memory.near.stamps.shake_everything());
+                if was == Renewed::Anew {
+                    instruments::cache_lease_began();
+                }
+                self.far.enter(&renewal.era, sent);
+            }
+            tokio::time::sleep_until((sent + pause).into()).await;
+        }
+    }
+
+    /// Applies what others have changed, and says so.
+    pub async fn listen(&self) {
+        let mut acks_since = "0-0".to_owned();
+        loop {
+            let Some((turn, since)) = self.memory.lease.reading() else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            let Ok(news) = self.registry.read(since, &acks_since).await else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            let mut tell: HashMap<String, Place> = HashMap::new();
+            for entry in news.entries {
+                if *entry.node != *self.registry.node {
+                    self.apply(&entry.change);
+                    tell.insert(entry.node, entry.place);
+                }
+                self.memory.lease.applied(turn, entry.place);
+            }
+            for ack in news.acks {
+                self.heard.note(ack.node, ack.place);
+            }
+            acks_since = news.acks_end.unwrap_or(acks_since);
+            let told = tell.iter().map(|(node, place)| self.registry.acknowledge(node, *place));
+            // Whoever does not hear of it waits until our lease would have ended.
+            drop(futures::future::join_all(told).await);
+        }
+    }
+
+    /// Tells every node of a change, and returns when each of them knows, or trusts nothing that it keeps.
+    pub async fn tell(&self, change: &Change) {
+        let began = Instant::now();
+        let give_up = began + self.registry.length;
+        loop {
+            match self.publish(change).await {
+                Ok(announced) => {
+                    let slowest = self.wait(&announced).await;
+                    if change.floor.is_some() {
+                        // Whoever did not know of it yet may have shared what an engine said from before.
+                        if let Err(error) = self.far.evict(change, self.registry.length / 4).await {
+                            self.owe(change, &error);
+                        }
+                    }
+                    instruments::cache_told(slowest, began.elapsed());
+                    return;
+                }
+                Err(error) => {
+                    // The last attempt is made when every lease has run out that was there at the first. What gives
+                    // somebody more needs no waiting: nothing that is kept has become wrong.
+                    if !change.takes_away || Instant::now() >= give_up {
+                        self.owe(change, &error);
+                        instruments::cache_told(false, began.elapsed());
+                        return;
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Evicts, here and from what is shared, without waiting for other nodes.
+    pub async fn forget(&self, change: &Change) {
+        self.apply(change);
+        if let Err(error) = self.far.evict(change, self.registry.length / 4).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "shared decisions cannot be evicted");
+        }
+        // What was read from there meanwhile.
+        self.apply(change);
+    }
+
+    /// Evicts what is shared, then here, then tells the others. In this order: whoever has been told reads what is
+    /// shared, and must not find there what was to be let go of.
+    async fn publish(&self, change: &Change) -> Result<Announced, Unheard> {
+        let evicted = self.far.evict(change, self.registry.length / 4).await;
+        self.apply(change);
+        evicted?;
+        let announced = self.registry.announce(change).await?;
+        if change.everything {
+            // The era ended with the announcement, and what was read of it until then ends with it.
+            self.apply(change);
+        }
+        Ok(announced)
+    }
+
+    fn apply(&self, change: &Change) {
+        if change.everything {
+            self.far.leave();
+        }
+        self.memory.apply(change, Instant::now());
+    }
+
+    /// Waits until everybody with a lease has heard, or has none any more. Whether somebody had to be waited out.
+    async fn wait(&self, announced: &Announced) -> bool {
+        let now = Instant::now();
+        let blind = now + announced.unknown;
+        let mut waited_out = !announced.unknown.is_zero();
+        if waited_out {
+            tokio::time::sleep_until(blind.into()).await;
+        }
+        for (node, left) in &announced.holders {
+            if **node == *self.registry.node {
+                continue;
+            }
+            loop {
+                let news = self.heard.news.notified();
+                if self.heard.has(node, announced.place) {
+                    break;
+                }
+                if tokio::time::timeout_at((now + *left).into(), news).await.is_err() {
+                    waited_out |= !self.heard.has(node, announced.place);
+                    break;
+                }
+            }
+        }
+        waited_out
+    }
+
+    fn owe(&self, change: &Change, error: &Unheard) {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            "other gateways may not know of a changed decision yet"
+        );
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.push((change.clone(), Instant::now() + self.ttl));
+    }
+
+    /// Tells what Redis has not heard so far, while anybody may still keep it.
+    async fn deliver(&self) {
+        let mut owed = std::mem::take(&mut *self.owed.lock().unwrap_or_else(PoisonError::into_inner));
+        owed.retain(|(_, until)| Instant::now() < *until);
+        let mut left = owed.into_iter();
+        while let Some((change, until)) = left.next() {
+            if self.publish(&change).await.is_err() {
+                let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+                owed.push((change, until));
+                owed.extend(left);
+                return;
+            }
+        }
+    }
+}

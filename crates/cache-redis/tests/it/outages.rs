@@ -1,0 +1,123 @@
+//! Redis goes away and comes back: slower, not wrong.
+
+use crate::{
+    common::{Counted, LEASE, held, reads, redis_at, shared, somebody, task, until, viewer},
+    server::RedisServer,
+};
+use authz::Authorizer;
+use authz_graph::MemoryGraph;
+use cache_redis::DecisionCache;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+struct Deployment {
+    server: RedisServer,
+    one: DecisionCache,
+    other: DecisionCache,
+    engine: Counted,
+}
+
+async fn deployment() -> Deployment {
+    let server = RedisServer::start(&[]).await;
+    let (graph, redis) = (MemoryGraph::new(), redis_at(&server.url()));
+    let engine = Counted::new(graph.clone());
+    let (one, other) = (shared(Arc::new(graph), &redis), shared(Arc::new(engine.clone()), &redis));
+    held(&one).await;
+    held(&other).await;
+    Deployment { server, one, other, engine }
+}
+
+impl Deployment {
+    /// Gives, reads, takes away, reads: on both nodes.
+    async fn is_right(&self) {
+        let (who, task) = (somebody(), task());
+        self.one.grant(&viewer(&task, &who)).await.unwrap();
+        assert!(reads(&self.other, &who, &task).await && reads(&self.one, &who, &task).await);
+        assert!(reads(&self.other, &who, &task).await);
+        self.one.revoke(&viewer(&task, &who)).await.unwrap();
+        assert!(!reads(&self.other, &who, &task).await);
+        assert!(!reads(&self.one, &who, &task).await);
+    }
+
+    /// Whether the other node answers from what it keeps.
+    async fn keeps(&self) -> bool {
+        let (who, task) = (somebody(), task());
+        self.one.grant(&viewer(&task, &who)).await.unwrap();
+        assert!(reads(&self.other, &who, &task).await);
+        let before = self.engine.calls();
+        assert!(reads(&self.other, &who, &task).await);
+        self.engine.calls() == before
+    }
+}
+
+#[tokio::test]
+async fn killed_and_started_again_it_is_right_all_the_time() {
+    let mut deployment = deployment().await;
+    assert!(deployment.keeps().await);
+    deployment.is_right().await;
+    deployment.server.kill();
+    let began = Instant::now();
+    deployment.is_right().await;
+    assert!(began.elapsed() < LEASE * 4, "{:?}", began.elapsed());
+    until("the end of the lease", async || !deployment.keeps().await).await;
+    assert!(!deployment.other.answers());
+    // What is only read does not wait for a server that is away.
+    let (who, task) = (somebody(), task());
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert!(!reads(&deployment.other, &who, &task).await);
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    deployment.server.again().await;
+    deployment.is_right().await;
+    until("keeping again", async || deployment.keeps().await).await;
+    deployment.is_right().await;
+}
+
+/// The new server knows of no lease, and there is one.
+#[tokio::test]
+async fn a_server_that_is_replaced_while_leases_run_does_not_hide_them() {
+    let mut deployment = deployment().await;
+    let (who, task) = (somebody(), task());
+    deployment.one.grant(&viewer(&task, &who)).await.unwrap();
+    assert!(reads(&deployment.other, &who, &task).await);
+    deployment.server.kill();
+    deployment.server.again().await;
+    deployment.one.revoke(&viewer(&task, &who)).await.unwrap();
+    assert!(!reads(&deployment.other, &who, &task).await);
+}
+
+/// What it holds when it goes on is from before.
+#[tokio::test]
+async fn a_server_that_stood_still_does_not_bring_back_what_was_taken_away() {
+    let deployment = deployment().await;
+    let (who, task) = (somebody(), task());
+    deployment.one.grant(&viewer(&task, &who)).await.unwrap();
+    assert!(reads(&deployment.other, &who, &task).await && reads(&deployment.one, &who, &task).await);
+    deployment.server.pause();
+    deployment.one.revoke(&viewer(&task, &who)).await.unwrap();
+    assert!(!reads(&deployment.other, &who, &task).await);
+    deployment.server.go_on();
+    for _ in 0..40 {
+        assert!(!reads(&deployment.other, &who, &task).await);
+        assert!(!reads(&deployment.one, &who, &task).await);
+        tokio::time::sleep(LEASE / 20).await;
+    }
+    until("keeping again", async || deployment.keeps().await).await;
+}
+
+#[tokio::test]
+async fn without_a_server_at_the_start_the_engine_is_asked() {
+    let redis = redis_at(&format!("redis://127.0.0.1:{}/", crate::server::free_port()));
+    let engine = Counted::new(MemoryGraph::new());
+    let cache = shared(Arc::new(engine.clone()), &redis);
+    let (who, task) = (somebody(), task());
+    cache.grant(&viewer(&task, &who)).await.unwrap();
+    for calls in 1..4 {
+        assert!(reads(&cache, &who, &task).await);
+        assert_eq!(engine.calls(), calls);
+    }
+    assert!(!cache.answers());
+}

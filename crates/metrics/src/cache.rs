@@ -1,0 +1,63 @@
+//! The decision cache's instruments.
+
+use crate::registry::{
+    CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
+};
+use metrics::{counter, histogram};
+use std::time::Duration;
+
+/// Where an answer was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// In this process.
+    Process,
+    /// In Redis.
+    Redis,
+}
+
+impl Layer {
+    /// Every layer there is.
+    pub const ALL: &'static [&'static str] = &[Self::Process.as_str(), Self::Redis.as_str()];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+/// Counts answers that were kept.
+pub fn cache_hits(layer: Layer, hits: usize) {
+    if hits > 0 {
+        counter!(CACHE_HITS.name, "layer" => layer.as_str()).increment(hits as u64);
+    }
+}
+
+/// Counts answers that were not, or not as a whole.
+pub fn cache_misses(misses: usize) {
+    counter!(CACHE_MISSES.name).increment(misses as u64);
+}
+
+/// Counts a change after which answers were let go of.
+pub fn cache_evicted() {
+    counter!(CACHE_EVICTIONS.name).increment(1);
+}
+
+/// Says how long it took until every gateway had let go, and whether one of them had to be waited out.
+pub fn cache_told(waited_out: bool, took: Duration) {
+    let outcome = if waited_out { "waited_out" } else { "heard" };
+    histogram!(CACHE_EVICTION_DURATION.name, "outcome" => outcome).record(took);
+}
+
+/// Counts a lease that began, because there was none or it had lapsed.
+pub fn cache_lease_began() {
+    counter!(CACHE_LEASES.name).increment(1);
+}
+
+/// Counts a question that Redis did not answer in time.
+pub fn cache_unanswered() {
+    counter!(CACHE_UNANSWERED.name).increment(1);
+}
