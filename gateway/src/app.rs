@@ -45,11 +45,67 @@ pub struct Limits {
     pub graphql_depth: usize,
     /// The largest GraphQL complexity; lists count their page size.
     pub graphql_complexity: usize,
+    /// The largest GraphQL document, in bytes. Variables are not part of it.
+    pub graphql_document_bytes: usize,
+    /// The most names, texts, numbers and signs of a GraphQL document.
+    pub graphql_tokens: usize,
+    /// The most fields that a GraphQL document gives another name.
+    pub graphql_aliases: usize,
+    /// The most directives of a GraphQL document.
+    pub graphql_directives: usize,
+    /// The most GraphQL requests in one body; with 0 batches are refused.
+    pub graphql_batch: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 16 * 1024 * 1024, graphql_depth: 16, graphql_complexity: 20_000 }
+        Self {
+            body_bytes: 16 * 1024 * 1024,
+            graphql_depth: 16,
+            graphql_complexity: 20_000,
+            graphql_document_bytes: 128 * 1024,
+            graphql_tokens: 8_000,
+            graphql_aliases: 200,
+            graphql_directives: 100,
+            graphql_batch: 10,
+        }
+    }
+}
+
+/// Whose questions about its schema GraphQL answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "IntrospectionWord")]
+pub enum Introspection {
+    /// Everybody's who may ask anything.
+    #[default]
+    Everybody,
+    /// Those of the deployment's operators.
+    Operators,
+    /// Nobody's.
+    Nobody,
+}
+
+/// How it is written: a yes or no, or for whom.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum IntrospectionWord {
+    All(bool),
+    Some(OperatorsWord),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OperatorsWord {
+    Operators,
+}
+
+impl From<IntrospectionWord> for Introspection {
+    fn from(word: IntrospectionWord) -> Self {
+        match word {
+            IntrospectionWord::All(true) => Self::Everybody,
+            IntrospectionWord::All(false) => Self::Nobody,
+            IntrospectionWord::Some(OperatorsWord::Operators) => Self::Operators,
+        }
     }
 }
 
@@ -79,8 +135,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How long a request may take.
     pub request_timeout: Duration,
-    /// Whether GraphQL answers questions about its schema.
-    pub introspection: bool,
+    /// Whose questions about its schema GraphQL answers.
+    pub introspection: Introspection,
 }
 
 /// The state of the HTTP routers.

@@ -2,7 +2,7 @@
 //! gate as everything else.
 
 use crate::{
-    App, Parts,
+    App, Introspection, Parts,
     config::Config,
     lifecycle::{self, TaskDraft},
     storage::Storage,
@@ -133,7 +133,7 @@ impl Stage {
             denials: config.denials.into(),
             limits: config.limits,
             request_timeout: config.request_timeout(),
-            introspection: false,
+            introspection: Introspection::Nobody,
         });
         let gate = |id: &str, tenant: &str| app.gate(&AuthContext::new(Principal::user(id), Id::new(tenant)));
         Self {

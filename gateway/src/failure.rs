@@ -35,6 +35,8 @@ pub enum Code {
     PayloadTooLarge,
     /// The body is of a kind that is not read.
     UnsupportedMediaType,
+    /// The caller has asked for too much in too short a time.
+    RateLimited,
     /// Something behind the gateway cannot be reached. Trying again may help.
     Unavailable,
     /// A fault of the gateway's own.
@@ -54,6 +56,7 @@ impl Code {
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -71,6 +74,7 @@ impl Code {
             Self::AlreadyExists => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -107,6 +111,12 @@ pub enum Failure {
     /// The body is of a kind that is not read.
     #[error("the request body must be JSON: `application/json`")]
     UnsupportedMediaType,
+    /// The caller has asked for too much in too short a time.
+    #[error("you have asked for too much in too short a time; try again in {} s", whole_seconds(.retry_after))]
+    Overspent {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// Something behind the gateway cannot be reached.
     #[error("the service is temporarily unavailable; try again shortly")]
     Unavailable(#[source] Cause),
@@ -146,6 +156,7 @@ impl Failure {
             Self::AlreadyExists(_) => Code::AlreadyExists,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
             Self::UnsupportedMediaType => Code::UnsupportedMediaType,
+            Self::Overspent { .. } => Code::RateLimited,
             Self::Unavailable(_) | Self::Suspended { .. } => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
@@ -154,7 +165,7 @@ impl Failure {
     /// How long to wait before trying again, in seconds, when that may help.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
-        if let Self::Suspended { retry_after } = self {
+        if let Self::Suspended { retry_after } | Self::Overspent { retry_after } = self {
             return Some(whole_seconds(retry_after));
         }
         (self.code() == Code::Unavailable).then_some(1)
@@ -173,6 +184,7 @@ impl Failure {
             | Self::AlreadyExists(_)
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType
+            | Self::Overspent { .. }
             | Self::Suspended { .. } => {}
         }
     }
@@ -209,6 +221,7 @@ impl IntoResponse for Failure {
             | Code::AlreadyExists
             | Code::PayloadTooLarge
             | Code::UnsupportedMediaType
+            | Code::RateLimited
             | Code::Unavailable
             | Code::Internal => json!({ "message": message, "code": status.as_u16(), "data": null }),
         };

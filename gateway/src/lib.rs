@@ -4,8 +4,10 @@
 //! [`authz::Gate`] for a permit, spends it at a store, and renders what comes back. What can go wrong
 //! is one table, [`Failure`], for both edges.
 
+pub mod abandoned;
 pub mod agent_keys;
 pub mod app;
+pub mod budget;
 pub mod cache;
 pub mod caller;
 pub mod cluster;
@@ -27,6 +29,6 @@ pub mod storage;
 pub mod sweeper;
 pub mod switches;
 
-pub use app::{App, Limits, Parts, Stores};
+pub use app::{App, Introspection, Limits, Parts, Stores};
 pub use caller::Caller;
 pub use failure::{Code, Failure};

@@ -58,7 +58,11 @@ enum Command {
     /// Say which authorization engine answers whom, and copy relationships from one to another.
     Engine(operate::Engine),
     /// Print the GraphQL schema.
-    Sdl,
+    Sdl {
+        /// As composition into a larger graph wants it, as a subgraph of Apollo Federation 2.
+        #[arg(long)]
+        federation: bool,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -132,7 +136,8 @@ fn main() -> ExitCode {
 
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Sdl => print(&graphql::sdl())?,
+        Command::Sdl { federation: true } => print(graphql::federation_sdl())?,
+        Command::Sdl { federation: false } => print(&graphql::sdl())?,
         Command::Openapi => print(&rest::openapi().to_pretty_json()?)?,
         Command::Serve => run(cli.flags, serve::serve)?,
         Command::Migrate => run(cli.flags, serve::migrate)?,

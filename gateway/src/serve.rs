@@ -2,7 +2,9 @@
 
 use crate::{
     App, Failure, Parts,
+    abandoned::Abandoned,
     agent_keys::AgentKeys,
+    budget::{Buckets, Rate},
     config::Config,
     console,
     demo::Demo,
@@ -83,7 +85,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         request_timeout: config.request_timeout(),
         introspection: config.introspection,
     });
-    let router = router(&config, &app, &storage, &metrics);
+    let router = router(&config, &app, &storage, &metrics)?;
     let server = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()?);
     greet(&url, storage.health.kind, demo.as_ref())?;
     if let (Some(demo), Some(path)) = (&demo, &config.demo_file) {
@@ -104,11 +106,15 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 }
 
 /// Every route, with what all of them share.
-fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> Router {
-    Router::new()
-        .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(config.request_timeout(), in_time)))
+fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> anyhow::Result<Router> {
+    let abandoned = storage.abandoned.clone();
+    let deadline = (config.request_timeout(), abandoned.clone());
+    let rate = Rate { burst: config.graphql.budget_burst, per_second: config.graphql.budget_per_second };
+    let setup = graphql::Setup { settings: &config.graphql, budget: Arc::new(Buckets::new(rate)), abandoned };
+    let router = Router::new()
+        .merge(rest::router(app.clone()).layer(middleware::from_fn_with_state(deadline, in_time)))
         // It ends what takes too long by itself, in its own words.
-        .merge(graphql::router(app.clone()))
+        .merge(graphql::router(app.clone(), setup)?)
         .merge(console::router())
         .layer(CompressionLayer::new())
         .merge(health::router(storage.health.clone()))
@@ -118,12 +124,17 @@ fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> R
         }))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
+        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span));
+    Ok(router)
 }
 
 /// Ends a request that takes too long. What it had begun to write runs to its end all the same.
-async fn in_time(State(limit): State<Duration>, request: axum::extract::Request, next: Next) -> Response {
-    let answered = tokio::time::timeout(limit, next.run(request)).await;
+async fn in_time(
+    State((limit, abandoned)): State<(Duration, Abandoned)>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let answered = tokio::time::timeout(limit, abandoned.watch(next.run(request))).await;
     answered.unwrap_or_else(|late| Failure::Unavailable(Arc::new(late)).into_response())
 }
 

@@ -1,7 +1,9 @@
 //! Where rows and relationships are kept: the choice, and the adapters behind it.
 
 use crate::{
-    Stores, cluster,
+    Stores,
+    abandoned::Abandoned,
+    cluster,
     cluster::Cluster,
     config::{Config, StorageChoice},
     engine::Engine,
@@ -21,6 +23,12 @@ use store_postgres::PgStore;
 
 /// A connection that has been idle this long is tried before it is used again.
 const STALE: Duration = Duration::from_secs(1);
+/// How long a connection of an abandoned request may take to come to its senses. Then it is closed.
+const PROMPT: Duration = Duration::from_millis(250);
+/// Makes the server end a statement soon after its client is gone. Servers before version 14 cannot, and end it at
+/// the statement timeout.
+const NOTICE_CLOSED: &str =
+    "SELECT set_config(name, '500ms', false) FROM pg_settings WHERE name = 'client_connection_check_interval'";
 
 /// Open storage.
 pub struct Storage {
@@ -38,6 +46,8 @@ pub struct Storage {
     pub engine: Engine,
     /// What kind it is, and whether it answers.
     pub health: Health,
+    /// Where it hears of requests that nobody waits for any more.
+    pub abandoned: Abandoned,
     cluster: Option<Cluster>,
 }
 
@@ -136,7 +146,7 @@ impl Storage {
         };
         let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
-        Ok(Self::with(store, stores, engine, health, None))
+        Ok(Self::with(store, stores, engine, health, Abandoned::default(), None))
     }
 
     async fn postgres(
@@ -146,7 +156,8 @@ impl Storage {
         cluster: Option<Cluster>,
         schema: Schema,
     ) -> anyhow::Result<Self> {
-        let pool = connect(config, options).await.context("connecting to PostgreSQL")?;
+        let abandoned = Abandoned::default();
+        let pool = connect(config, options, abandoned.clone()).await.context("connecting to PostgreSQL")?;
         match schema {
             Schema::Migrated => {
                 store_postgres::migrate(&pool).await.context("bringing the database schema up to date")?;
@@ -166,7 +177,7 @@ impl Storage {
         };
         let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
-        Ok(Self::with(store, stores, engine, health, cluster))
+        Ok(Self::with(store, stores, engine, health, abandoned, cluster))
     }
 
     /// All of it, where one thing keeps what is beside the stores.
@@ -175,10 +186,11 @@ impl Storage {
         stores: Stores,
         engine: Engine,
         health: Health,
+        abandoned: Abandoned,
         cluster: Option<Cluster>,
     ) -> Self {
         let (ledger, rows, switches) = (store.clone(), store.clone(), store.clone());
-        Self { stores, ledger, rows, switches, routes: store, engine, health, cluster }
+        Self { stores, ledger, rows, switches, routes: store, engine, health, abandoned, cluster }
     }
 
     /// Lets go of connections, and stops a private cluster.
@@ -194,7 +206,7 @@ impl Storage {
 }
 
 /// A pool of connections to the configured database.
-async fn connect(config: &Config, options: PgConnectOptions) -> sqlx::Result<PgPool> {
+async fn connect(config: &Config, options: PgConnectOptions, abandoned: Abandoned) -> sqlx::Result<PgPool> {
     let timeout = format!("{}ms", config.database.statement_timeout_ms);
     let options = options
         .application_name("taskgate")
@@ -212,6 +224,18 @@ async fn connect(config: &Config, options: PgConnectOptions) -> sqlx::Result<PgP
                     sqlx::Connection::ping(connection).await?;
                 }
                 Ok(true)
+            })
+        })
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(NOTICE_CLOSED).await.map(drop) }))
+        .after_release(move |connection, _| {
+            let abandoned = abandoned.clone();
+            Box::pin(async move {
+                if !abandoned.lately() {
+                    return Ok(true);
+                }
+                let idle = tokio::time::timeout(PROMPT, sqlx::Connection::ping(connection)).await;
+                // Closing it ends its statement: nobody reads the answer.
+                Ok(matches!(idle, Ok(Ok(()))))
             })
         })
         .connect_with(options)

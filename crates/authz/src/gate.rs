@@ -5,7 +5,7 @@ use crate::{
     behalf::{Behalf, Bound, EVERY},
     denial::{DenialPolicy, Refusal},
     engine::{
-        Authorizer, Check, Consistency, ConsistencyToken, EngineError, Extent, Holder, Lookup, Registration,
+        Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Lookup, Registration,
         Relationship,
     },
     permit::{Grants, Permit, Scope, Target},
@@ -115,6 +115,20 @@ impl Gate {
         self.ask(targets, actions, &self.reads).await
     }
 
+    /// The same, of resources of two kinds: one engine call for them all.
+    pub async fn grants_of_both<A: Resource, B: Resource>(
+        &self,
+        (first, of_first): (&[Target<A>], ActionSet),
+        (second, of_second): (&[Target<B>], ActionSet),
+    ) -> Result<(Vec<Grants<A>>, Vec<Grants<B>>), Refusal> {
+        let (of_first, of_second) = (self.asked(of_first), self.asked(of_second));
+        let checks = first.iter().map(|target| check_of(target, of_first));
+        let checks = checks.chain(second.iter().map(|target| check_of(target, of_second))).collect();
+        let mut decisions = self.decide(checks, &self.reads).await?;
+        let rest = decisions.split_off(first.len());
+        Ok((self.granted(first, of_first, decisions), self.granted(second, of_second, rest)))
+    }
+
     async fn ask<R: Resource>(
         &self,
         targets: &[Target<R>],
@@ -122,16 +136,32 @@ impl Gate {
         consistency: &Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
         let asked = self.asked(actions);
-        if targets.is_empty() {
+        let checks = targets.iter().map(|target| check_of(target, asked)).collect();
+        let decisions = self.decide(checks, consistency).await?;
+        Ok(self.granted(targets, asked, decisions))
+    }
+
+    /// As many decisions as checks. No engine call for none.
+    async fn decide(&self, checks: Vec<Check>, consistency: &Consistency) -> Result<Vec<Decision>, Refusal> {
+        if checks.is_empty() {
             return Ok(Vec::new());
         }
-        let checks: Vec<Check> = targets.iter().map(|target| check_of(target, asked)).collect();
         let decisions = self.engine.check(&self.principal, &checks, consistency).await.map_err(unavailable)?;
-        if decisions.len() != checks.len() {
-            return Err(malformed("a decision is missing or too many"));
+        if decisions.len() == checks.len() {
+            Ok(decisions)
+        } else {
+            Err(malformed("a decision is missing or too many"))
         }
+    }
+
+    fn granted<R: Resource>(
+        &self,
+        targets: &[Target<R>],
+        asked: ActionSet,
+        decisions: Vec<Decision>,
+    ) -> Vec<Grants<R>> {
         let grants = targets.iter().zip(decisions);
-        Ok(grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect())
+        grants.map(|(target, decision)| Grants::new(target.clone(), asked, decision.allowed, self.policy)).collect()
     }
 
     /// What is asked to learn of `actions`: whoever may read a thing may be told that the rest is not for them.

@@ -161,6 +161,33 @@ fn a_batch_is_one_call_and_keeps_its_order() {
 }
 
 #[test]
+fn two_kinds_are_one_call_each_with_its_own_actions() {
+    let engine = allowing(Action::Read | Action::Update);
+    let gate = gate(&engine, DenialPolicy::Hide);
+    let tasks: Vec<_> = ["a", "b"].into_iter().map(Target::<Task>::typed).collect();
+    let agents = [Target::<Agent>::typed("a"), Target::found(By::Id, "none", None)];
+    let both = (tasks.as_slice(), Action::Read.into());
+    let (of_tasks, of_agents) = block_on(gate.grants_of_both(both, (&agents, Action::Read | Action::Update))).unwrap();
+    let can = [Action::Read, Action::Update];
+    assert_eq!(
+        of_tasks.iter().map(|grants| can.map(|action| grants.can(action))).collect::<Vec<_>>(),
+        [[true, false]; 2]
+    );
+    assert_eq!(
+        of_agents.iter().map(|grants| can.map(|action| grants.can(action))).collect::<Vec<_>>(),
+        [[true; 2], [false; 2]]
+    );
+    let asked = engine.asked.lock().unwrap();
+    let kinds: Vec<_> =
+        asked.iter().map(|checks| checks.iter().map(|check| check.resource.kind).collect::<Vec<_>>()).collect();
+    assert_eq!(kinds, [[Kind::Task, Kind::Task, Kind::Agent, Kind::Agent]]);
+    drop(asked);
+    let short = Arc::new(Scripted { allows: Some(ActionSet::all()), missing: 1, ..Scripted::default() });
+    let nothing = block_on(self::gate(&short, DenialPolicy::Hide).grants_of_both(both, (&agents, ActionSet::all())));
+    assert!(matches!(nothing.map(|_| ()), Err(Refusal::Unavailable(_))));
+}
+
+#[test]
 fn a_permit_opens_only_what_is_of_its_own_resource() {
     let engine = allowing(ActionSet::all());
     let permit = |id| block_on(gate(&engine, DenialPolicy::Hide).permit::<Task, Read>(&Target::typed(id))).unwrap();

@@ -11,7 +11,8 @@ use authz::{
     Guarded, Page, Permit, Scope, Task,
     action::{Execute, Read},
 };
-use trackers::{Change, Commit, Query, StoreError, Tracker, TrackerStore};
+use std::collections::BTreeSet;
+use trackers::{Change, Commit, Located, Query, StoreError, Tracker, TrackerStore};
 
 #[async_trait]
 impl TrackerStore for MemoryStore {
@@ -21,6 +22,16 @@ impl TrackerStore for MemoryStore {
         }
         let found = self.tables().trackers.get(id).cloned();
         Ok(found.map(|tracker| Guarded::new(tracker.task_id.clone(), tracker)))
+    }
+
+    async fn locate_all(&self, ids: &[&str]) -> Result<Vec<Located>, StoreError> {
+        if !ids.iter().all(|id| storable(id)) {
+            return Err(StoreError::Unstorable);
+        }
+        let ids: BTreeSet<_> = ids.iter().copied().collect();
+        let tables = self.tables();
+        let found = ids.into_iter().filter_map(|id| tables.trackers.get(id).cloned());
+        Ok(found.map(Tracker::located).collect())
     }
 
     async fn page(&self, scope: &Scope<Task, Read>, query: &Query) -> Result<Page<Tracker>, StoreError> {

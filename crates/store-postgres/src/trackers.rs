@@ -12,7 +12,7 @@ use authz::{
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use trackers::{Commit, Order, Query, StoreError, Tracker, TrackerStore};
+use trackers::{Commit, Located, Order, Query, StoreError, Tracker, TrackerStore};
 
 /// A row of `agent_task_tracker`. Times that are missing are 1970.
 #[derive(sqlx::FromRow)]
@@ -63,6 +63,18 @@ impl TrackerStore for PgStore {
         );
         let found = found.fetch_optional(&self.pool).await.map_err(Fault::from)?;
         Ok(found.map(Tracker::from).map(|tracker| Guarded::new(tracker.task_id.clone(), tracker)))
+    }
+
+    async fn locate_all(&self, ids: &[&str]) -> Result<Vec<Located>, StoreError> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let found = trackers!(
+            "SELECT DISTINCT ON (item.id)",
+            "FROM agent_task_tracker AS item WHERE item.id = ANY($1) ORDER BY item.id, item.agent_id, item.task_id",
+            &ids
+        );
+        let found = found.fetch_all(&self.pool).await.map_err(Fault::from)?;
+        let trackers = found.into_iter().map(Tracker::from);
+        Ok(trackers.map(Tracker::located).collect())
     }
 
     async fn page(&self, scope: &Scope<Task, Read>, query: &Query) -> Result<Page<Tracker>, StoreError> {

@@ -127,11 +127,25 @@ pub enum StoreError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// A tracker's id, and the tracker, locked under the task to ask the gate about.
+pub type Located = (String, Guarded<Tracker, Task, Read>);
+
+impl Tracker {
+    /// Locked under its task.
+    #[must_use]
+    pub fn located(self) -> Located {
+        (self.id.clone(), Guarded::new(self.task_id.clone(), self))
+    }
+}
+
 /// Where trackers are kept.
 #[async_trait::async_trait]
 pub trait TrackerStore: Send + Sync {
     /// The tracker with this id, locked under the task to ask the gate about. One round trip.
     async fn locate(&self, id: &str) -> Result<Option<Guarded<Tracker, Task, Read>>, StoreError>;
+
+    /// Those of these trackers that there are, in any order. One round trip.
+    async fn locate_all(&self, ids: &[&str]) -> Result<Vec<Located>, StoreError>;
 
     /// A page of the trackers whose task is in scope. One round trip.
     async fn page(&self, scope: &Scope<Task, Read>, query: &Query) -> Result<Page<Tracker>, StoreError>;

@@ -1,12 +1,14 @@
 //! One typed configuration, from defaults, a file, the environment and flags, later ones winning.
 //! A key that does not exist, or a value of the wrong form, stops the start and is named.
 
+mod graphql;
 mod sections;
 
+pub use graphql::GraphQl;
 pub use sections::{Database, DualWrite, Metrics, Routing, Token};
 
 use crate::{
-    Limits,
+    Introspection, Limits,
     cache::CacheSection,
     engine::{EngineChoice, ProxySection, SpiceDbSection},
 };
@@ -103,8 +105,8 @@ pub struct Config {
     pub demo_file: Option<PathBuf>,
     /// What callers are told who may see a thing but not do this to it.
     pub denials: Denials,
-    /// Whether GraphQL answers questions about its schema.
-    pub introspection: bool,
+    /// Whose questions about its schema GraphQL answers.
+    pub introspection: Introspection,
     /// How long a request may take, in milliseconds.
     pub request_timeout_ms: u64,
     /// Who may call.
@@ -116,6 +118,8 @@ pub struct Config {
     pub database: Database,
     /// Bounds on requests.
     pub limits: Limits,
+    /// How GraphQL is spoken.
+    pub graphql: GraphQl,
     /// How rows and relationships are kept in step.
     pub dual_write: DualWrite,
     /// How it is followed which engine answers whom, and what a second one may cost.
@@ -145,12 +149,13 @@ impl Default for Config {
             demo: None,
             demo_file: None,
             denials: Denials::default(),
-            introspection: true,
+            introspection: Introspection::Everybody,
             request_timeout_ms: 30_000,
             tokens: Vec::new(),
             api_key_secret: None,
             database: Database::default(),
             limits: Limits::default(),
+            graphql: GraphQl::default(),
             dual_write: DualWrite::default(),
             routing: Routing::default(),
             metrics: Metrics::default(),
@@ -239,6 +244,7 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.graphql.check(&self.limits)?;
         self.proxy.check()?;
         self.routing.check()?;
         self.cache.check(self)?;
@@ -285,6 +291,12 @@ mod tests {
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),
             ("[dual_write]\ncircuit_failures = 0", "dual_write.circuit_failures"),
+            ("introspection = 'strangers'", "introspection"),
+            ("[graphql]\nonly_trusted = true", "graphql.trusted_documents"),
+            ("[graphql]\nbudget_burst = 19999", "graphql.budget_burst"),
+            ("[graphql]\nbudget_per_second = 0", "graphql.budget_per_second"),
+            ("[graphql]\nallowed_origins = ['https://a.example/x']", "graphql.allowed_origins"),
+            ("[graphql]\nallowed_origins = ['*']", "graphql.allowed_origins"),
             ("[routing]\nrefresh_ms = 0", "routing.refresh_ms"),
             ("[routing]\nshadow_timeout_ms = 0", "routing.shadow_timeout_ms"),
             ("[cache]\nmode = 'redis'", "redis_url"),
@@ -300,6 +312,13 @@ mod tests {
             let error = load(toml).unwrap_err();
             assert!(error.contains(named), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn introspection_is_for_all_for_operators_or_for_nobody() {
+        let of = |word: &str| load(&format!("introspection = {word}\ndemo = true")).unwrap().introspection;
+        let found = ["true", "'operators'", "false"].map(of);
+        assert_eq!(found, [Introspection::Everybody, Introspection::Operators, Introspection::Nobody]);
     }
 
     #[test]

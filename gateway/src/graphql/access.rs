@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     App, Failure,
+    budget::Budget,
     lifecycle::{self, ApiKeyDraft, TaskDraft},
 };
 use agents::NewAgent;
@@ -13,7 +14,7 @@ use api_keys::{ApiKey, Secret};
 use async_graphql::{
     Context, OutputType, SelectionField,
     parser::types::OperationType,
-    registry::{MetaTypeName, Registry},
+    registry::{MetaType, MetaTypeName, Registry},
 };
 use authz::{
     ActionSet, Allows, Gate, Grants, Holder, Id, Kind, Permit, Principal, Resource, Role, Scope, Target, Tenant,
@@ -29,12 +30,19 @@ pub struct Session {
     pub app: App,
     gate: Gate,
     operator: Option<Operator>,
+    budget: Arc<dyn Budget>,
 }
 
 impl Session {
     /// The request of a known caller.
-    pub fn new(app: App, context: &AuthContext) -> Self {
-        Self { gate: app.gate(context), operator: context.operator(), app }
+    pub fn new(app: App, context: &AuthContext, budget: Arc<dyn Budget>) -> Self {
+        Self { gate: app.gate(context), operator: context.operator(), app, budget }
+    }
+
+    /// Pays for an operation of this complexity.
+    pub async fn spend(&self, complexity: usize) -> Result<(), Failure> {
+        let spent = self.budget.spend(self.tenant(), self.principal(), complexity as u64).await;
+        spent.map_err(|overspent| Failure::Overspent { retry_after: overspent.retry_after })
     }
 
     /// The right to operate the deployment, if the caller has it.
@@ -149,6 +157,11 @@ impl<R: Resource> Reach<R> {
         Self { session: Arc::clone(session), targets, asked: actions, grants: Once::later() }
     }
 
+    /// Of resources about which the gate has been asked.
+    fn known(session: &Arc<Session>, targets: Vec<Target<R>>, asked: ActionSet, grants: Vec<Grants<R>>) -> Self {
+        Self { session: Arc::clone(session), targets, asked, grants: Once::known(grants) }
+    }
+
     /// The same, for all that the fields below one that answers `N` need.
     pub fn later<N: OutputType>(ctx: &Context<'_>, ids: impl IntoIterator<Item = Id<R>>) -> Self {
         Self::of(Session::of(ctx), ids, looked_ahead::<N>(ctx, R::KIND))
@@ -173,7 +186,7 @@ impl<R: Resource> Reach<R> {
             OperationType::Mutation => session.gate.writing().grants(&targets, asked).await?,
             OperationType::Query | OperationType::Subscription => session.gate.grants(&targets, asked).await?,
         };
-        Ok(Self { session, targets, asked, grants: Once::known(grants) })
+        Ok(Self::known(&session, targets, asked, grants))
     }
 
     /// The same, with the permit to do `A`.
@@ -233,6 +246,16 @@ impl<R: Resource> Reach<R> {
     }
 }
 
+/// Of tasks and of agents: what the caller may do to all of them is asked in one call.
+pub async fn both(
+    session: &Arc<Session>,
+    (tasks, of_tasks): (Vec<Target<authz::Task>>, ActionSet),
+    (agents, of_agents): (Vec<Target<authz::Agent>>, ActionSet),
+) -> Result<(Reach<authz::Task>, Reach<authz::Agent>), Failure> {
+    let (first, second) = session.gate.grants_of_both((&tasks, of_tasks), (&agents, of_agents)).await?;
+    Ok((Reach::known(session, tasks, of_tasks, first), Reach::known(session, agents, of_agents, second)))
+}
+
 fn at<R>(grants: &[Grants<R>], index: usize) -> Result<&Grants<R>, Failure> {
     grants.get(index).ok_or_else(|| Failure::Internal(Arc::new(std::io::Error::other("a node outside its list"))))
 }
@@ -256,6 +279,12 @@ pub fn looked_ahead<N: OutputType>(ctx: &Context<'_>, kind: Kind) -> ActionSet {
 }
 
 fn gather(registry: &Registry, object: &str, field: SelectionField<'_>, kind: Kind, asked: &mut ActionSet) {
+    // Whatever a thing turns out to be, what it is asked for must have been asked about.
+    if let Some(MetaType::Interface { possible_types, .. } | MetaType::Union { possible_types, .. }) =
+        registry.types.get(object)
+    {
+        return possible_types.iter().for_each(|object| gather(registry, object, field, kind, asked));
+    }
     for child in field.selection_set() {
         if let Some((on, action)) = asks(object, child.name())
             && on == kind

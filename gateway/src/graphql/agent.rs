@@ -97,21 +97,22 @@ impl AgentNode {
         asked: ActionSet,
     ) -> Result<HashMap<AgentId, Self>, Failure> {
         let ids: BTreeSet<_> = ids.collect();
-        let reach = Reach::of(session, ids.iter().cloned(), asked);
+        let nodes = Self::of(Reach::of(session, ids.iter().cloned(), asked)).await?;
+        Ok(ids.into_iter().zip(nodes).filter_map(|(id, node)| Some((id, node?))).collect())
+    }
+
+    /// Those of these agents that the caller may read, in order. At most one store call.
+    pub async fn of(reach: Reach<authz::Agent>) -> Result<Vec<Option<Self>>, Failure> {
         let permits = reach.permits::<Read>().await?;
         let permits: Vec<_> = permits.iter().map(|(_, permit)| permit).collect();
-        let found = session.app.stores.agents.get(&permits).await?;
+        let found =
+            if permits.is_empty() { Vec::new() } else { reach.session().app.stores.agents.get(&permits).await? };
         let mut found: HashMap<_, _> = found.into_iter().map(|row| (row.id.clone(), row)).collect();
-        let rows = ids.iter().map(|id| found.remove(id)).collect::<Vec<_>>();
+        let rows: Vec<_> = (0..reach.len()).map(|at| found.remove(reach.id(at)?)).collect();
         let shown: Vec<_> = rows.iter().map(Option::is_some).collect();
         let all = Agents::known(reach, rows);
-        let node = |at| Self { all: Arc::clone(&all), at };
-        Ok(ids
-            .into_iter()
-            .enumerate()
-            .zip(shown)
-            .filter_map(|((at, id), shown)| shown.then(|| (id, node(at))))
-            .collect())
+        let node = |(at, shown): (usize, bool)| shown.then(|| Self { all: Arc::clone(&all), at });
+        Ok(shown.into_iter().enumerate().map(node).collect())
     }
 
     /// Its row, for whoever holds a permit to it.
@@ -132,7 +133,7 @@ impl AgentNode {
 #[Object(name = "Agent")]
 impl AgentNode {
     /// Its id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ID(self.all.reach.id(self.at).map_or("", Id::as_str).to_owned())
     }
 

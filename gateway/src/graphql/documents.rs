@@ -5,6 +5,7 @@
 //! text is kept, as long as there is room for it.
 
 use super::{document::nested_variables, errors, limits};
+use crate::Limits;
 use async_graphql::{
     Name, Request, ServerError, ValidationResult, Value, Variables,
     extensions::{ExtensionContext, NextValidation},
@@ -25,44 +26,56 @@ const ROOM: u64 = 256 * 1024;
 /// How many sets of variables a document is known to be valid with, and how large each may be, in bytes.
 const SETS: usize = 32;
 const SET_BYTES: usize = 1024;
+/// The longest document that gets suggestions, in bytes.
+const SHORT: usize = 4096;
 
 /// Documents by their text. It keeps those that are asked again, and a flood of new ones does not drive
 /// them out.
 #[derive(Clone)]
-pub struct Documents(Cache<String, Arc<Document>>);
+pub struct Documents {
+    known: Cache<String, Arc<Document>>,
+    limits: Limits,
+}
 
 impl Documents {
     /// None yet.
-    pub fn new() -> Self {
+    pub fn new(limits: Limits) -> Self {
         let weight = |text: &String, _: &Arc<Document>| u32::try_from(text.len()).unwrap_or(u32::MAX);
-        Self(Cache::builder().weigher(weight).max_capacity(ROOM).build())
+        Self { known: Cache::builder().weigher(weight).max_capacity(ROOM).build(), limits }
     }
 
     /// The document of this text, unless it is none or too large.
     pub fn read(&self, text: String) -> Result<Arc<Document>, ServerError> {
-        if let Some(known) = self.0.get(&text) {
+        if let Some(known) = self.known.get(&text) {
             return Ok(known);
         }
-        let too_much = |error: limits::TooMuch| errors::said(errors::VALIDATION_FAILED, &error);
-        limits::text(&text).map_err(too_much)?;
-        let parsed = parse_query(&text).map_err(|error| errors::coded(errors::PARSE_FAILED, error.into()))?;
-        limits::document(&parsed).map_err(too_much)?;
-        let document = Arc::new(Document::of(parsed));
-        self.0.insert(text, Arc::clone(&document));
+        let document = self.keep(&text)?;
+        self.known.insert(text, Arc::clone(&document));
         Ok(document)
+    }
+
+    /// The same, for whoever keeps the document.
+    pub fn keep(&self, text: &str) -> Result<Arc<Document>, ServerError> {
+        limits::text(text, &self.limits).map_err(errors::too_much)?;
+        let parsed = parse_query(text).map_err(errors::unparsed)?;
+        let counted = limits::document(&parsed).map_err(errors::too_much)?;
+        Ok(Arc::new(Document::of(parsed, text.len() <= SHORT, counted, self.limits)))
     }
 }
 
 /// One document, and what is known about it.
 pub struct Document {
     parsed: ExecutableDocument,
+    short: bool,
+    counted: limits::Counted,
+    limits: Limits,
     /// The variables of which any text is as valid as any other.
     free: HashSet<Name>,
     valid: Mutex<HashMap<String, ValidationResult>>,
 }
 
 impl Document {
-    fn of(parsed: ExecutableDocument) -> Self {
+    fn of(parsed: ExecutableDocument, short: bool, counted: limits::Counted, limits: Limits) -> Self {
         let mut free = HashSet::new();
         // Within a list or an object, a text may stand where an enumeration belongs.
         let mut bound = nested_variables(&parsed);
@@ -76,12 +89,22 @@ impl Document {
             }
         }
         free.retain(|name| !bound.contains(name));
-        Self { parsed, free, valid: Mutex::default() }
+        Self { parsed, short, counted, limits, free, valid: Mutex::default() }
     }
 
     /// The document, parsed.
     pub const fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
+    }
+
+    /// Whether it is so short that a person may have typed it.
+    pub const fn is_short(&self) -> bool {
+        self.short
+    }
+
+    /// Whether it asks about the schema.
+    pub const fn asks_about_schema(&self) -> bool {
+        self.counted.asks_about_schema()
     }
 
     /// A request for it.
@@ -114,21 +137,26 @@ struct Asked {
     set: Option<String>,
 }
 
-/// Validates a request made by [`Document::request`], unless it is known to be valid.
+/// Validates a request made by [`Document::request`], unless it is known to be valid, and holds it against the
+/// bounds. Its complexity is what it answers.
 pub async fn validate(
     ctx: &ExtensionContext<'_>,
     next: NextValidation<'_>,
 ) -> Result<ValidationResult, Vec<ServerError>> {
-    let asked = ctx.data_opt::<Asked>().and_then(|asked| Some((&asked.document, asked.set.as_ref()?)));
-    let Some((document, set)) = asked else { return next.run(ctx).await };
-    if let Some(known) = document.valid().get(set) {
-        return Ok(*known);
+    let Some(Asked { document, set }) = ctx.data_opt::<Asked>() else { return next.run(ctx).await };
+    let known = set.as_ref().and_then(|set| document.valid().get(set).copied());
+    let valid = match known {
+        Some(valid) => valid,
+        None => next.run(ctx).await?,
+    };
+    if let (None, Some(set)) = (known, set) {
+        let mut all = document.valid();
+        if all.len() == SETS {
+            all.clear();
+        }
+        all.insert(set.clone(), valid);
     }
-    let result = next.run(ctx).await?;
-    let mut valid = document.valid();
-    if valid.len() == SETS {
-        valid.clear();
-    }
-    valid.insert(set.clone(), result);
-    Ok(result)
+    let admitted = document.counted.admit(valid, &document.limits);
+    let complexity = admitted.map_err(|too_much| vec![errors::too_much(too_much)])?;
+    Ok(ValidationResult { complexity, ..valid })
 }

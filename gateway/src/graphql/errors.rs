@@ -1,8 +1,11 @@
 //! The one place where errors of this edge get their codes.
 
+use super::limits::TooMuch;
 use crate::Failure;
-use async_graphql::{ErrorExtensionValues, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, ServerError, Value, value};
+use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A request that is not GraphQL over HTTP.
 pub const BAD_REQUEST: &str = "BAD_REQUEST";
@@ -13,12 +16,28 @@ pub const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
 /// No media type the caller accepts.
 pub const NOT_ACCEPTABLE: &str = "NOT_ACCEPTABLE";
 /// A query that is not GraphQL.
-pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
-/// A query that is not for this schema, or beyond its limits.
+const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
+/// A query that is not for this schema.
 pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+/// A query beyond the limits.
+pub const LIMIT_EXCEEDED: &str = "GRAPHQL_LIMIT_EXCEEDED";
+/// A digest of no document that is here. Apollo's clients send the document then.
+pub const PERSISTED_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+/// Documents cannot be left here. Apollo's clients then send them whole from now on.
+pub const PERSISTED_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+/// A document that is not one of the trusted, where only they are answered.
+pub const NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
 
-/// When to try again, in seconds, among an error's extensions.
+/// The header with a request's id, of the request and of its answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const DETAILS: &str = "details";
+/// When to try again, in seconds, among the details.
 const RETRY_AFTER: &str = "retryAfter";
+/// The longest id of a request that a caller may choose.
+const LONGEST_ID: usize = 128;
+/// The longest message of the parser's, in characters.
+const LONGEST_MESSAGE: usize = 500;
 
 /// An error with a code.
 pub fn coded(code: &str, mut error: ServerError) -> ServerError {
@@ -31,15 +50,61 @@ pub fn said(code: &str, message: &(impl ToString + ?Sized)) -> ServerError {
     coded(code, ServerError::new(message.to_string(), None))
 }
 
+/// A query that is not GraphQL. What is wrong is said with the line that it is on, of which so much is enough.
+pub fn unparsed(error: impl Into<ServerError>) -> ServerError {
+    let mut error = error.into();
+    if let Some((end, _)) = error.message.char_indices().nth(LONGEST_MESSAGE) {
+        error.message.truncate(end);
+        error.message.push('…');
+    }
+    coded(PARSE_FAILED, error)
+}
+
 /// A failure of the request as a whole.
 pub fn failed(failure: &Failure) -> ServerError {
     failure.log();
     timed(said(failure.code().as_str(), failure), failure)
 }
 
+/// A failure that [`settle`] will find.
+pub fn of(failure: &Failure) -> ServerError {
+    ServerError { source: Some(Arc::new(failure.clone())), ..ServerError::new(failure.to_string(), None) }
+}
+
+/// Beyond a limit, which the details name.
+pub fn too_much(error: TooMuch) -> ServerError {
+    let mut said = said(LIMIT_EXCEEDED, &error);
+    let details = value!({ "limit": error.bound.as_str(), "most": (error.most) });
+    said.extensions.get_or_insert_with(ErrorExtensionValues::default).set(DETAILS, details);
+    ServerError { source: Some(Arc::new(error)), ..said }
+}
+
+/// Whether an error has this code.
+pub fn is(error: &ServerError, code: &str) -> bool {
+    let found = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    matches!(found, Some(Value::String(found)) if found == code)
+}
+
+/// The id of a request: what the caller or the server has called it, or a new one.
+pub fn request_id(headers: &HeaderMap) -> String {
+    let named = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let named = named.filter(|id| (1..=LONGEST_ID).contains(&id.len()));
+    named.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned)
+}
+
+/// Says in an error of which request it is. Every error has details, if only empty ones.
+pub fn stamp(error: &mut ServerError, request_id: &str) {
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("requestId", request_id);
+    if extensions.get(DETAILS).is_none() {
+        extensions.set(DETAILS, value!({}));
+    }
+}
+
 /// How long to wait before trying again, in seconds, as an error says it.
 pub fn retry_after(error: &ServerError) -> Option<u64> {
-    let Value::Number(seconds) = error.extensions.as_ref()?.get(RETRY_AFTER)? else { return None };
+    let Value::Object(details) = error.extensions.as_ref()?.get(DETAILS)? else { return None };
+    let Value::Number(seconds) = details.get(RETRY_AFTER)? else { return None };
     seconds.as_u64()
 }
 
@@ -58,12 +123,16 @@ pub fn settle(errors: Vec<ServerError>) -> Vec<ServerError> {
 /// Says when trying again may help, as the header of that name does.
 fn timed(mut error: ServerError, failure: &Failure) -> ServerError {
     if let Some(seconds) = failure.retry_after() {
-        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(RETRY_AFTER, seconds);
+        let details = value!({ "retryAfter": (seconds) });
+        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(DETAILS, details);
     }
     error
 }
 
 fn code(error: &ServerError) -> &'static str {
+    if error.source::<TooMuch>().is_some() {
+        return LIMIT_EXCEEDED;
+    }
     match error.source::<Failure>() {
         Some(failure) => failure.code().as_str(),
         // Only fields have a path, so this one was found before any was resolved.

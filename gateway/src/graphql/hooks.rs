@@ -3,9 +3,9 @@
 //! - A failed nullable field answers `null` with its error, and nothing else in the response changes.
 //!   That is what the GraphQL specification says; async-graphql 7.0.17 by itself gives up the whole
 //!   parent object.
-//! - What is known to be valid is not validated again.
+//! - What is known to be valid is not validated again; and the caller pays for what is executed.
 
-use super::documents;
+use super::{access::Session, documents, errors};
 use async_graphql::{
     Response, ServerError, ServerResult, ValidationResult, Value,
     extensions::{
@@ -34,7 +34,12 @@ impl Extension for Caught {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        documents::validate(ctx, next).await
+        let valid = documents::validate(ctx, next).await?;
+        // What is refused has cost nobody anything; what is executed is paid for first.
+        if let Some(session) = ctx.data_opt::<Arc<Session>>() {
+            session.spend(valid.complexity).await.map_err(|failure| vec![errors::of(&failure)])?;
+        }
+        Ok(valid)
     }
 
     async fn resolve(

@@ -2,18 +2,25 @@
 //!
 //! With `application/graphql-response+json` the status says whether the request could be executed;
 //! with `application/json`, whether it was well-formed. Nothing a caller sends is a 5xx.
+//!
+//! No page of another site can ask anything in its reader's name: a credential is a header that a browser sends
+//! only when our own page, or one of an allowed origin, has put it there. There are no cookies, GET does not
+//! write, and a body is JSON or nothing.
 
 use super::{
-    Schema,
+    Schema, Setup,
     access::Session,
     document::{self, Unfit},
     documents::Documents,
-    errors::{self, failed, said, settle},
-    graphiql, limits, schema,
+    errors::{self, said, settle},
+    graphiql,
+    media::{Media, is_json},
+    persisted::{Persisted, Unfound},
+    schema,
     stored::Data,
+    wire::{Answer, Answers, Params, Refused, TextParams, respond},
 };
-use crate::{App, Code, Failure, caller::resolve};
-use async_graphql::{ServerError, Variables};
+use crate::{App, Code, Failure, Introspection, abandoned::Abandoned, budget::Budget, caller::resolve};
 use axum::{
     Router,
     body::Bytes,
@@ -22,190 +29,49 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use futures::FutureExt as _;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
-use std::{io, panic::AssertUnwindSafe, sync::Arc};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use std::{io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tower_http::cors::CorsLayer;
+
+/// How long a browser may remember what it may ask.
+const PREFLIGHT: Duration = Duration::from_mins(10);
+
+/// The most that is said about a query that is not executed.
+const MOST_ERRORS: usize = 50;
 
 /// What the handlers reach.
 #[derive(Clone)]
 struct Edge {
     app: App,
     schema: Schema,
-    documents: Documents,
+    /// The same, without suggestions.
+    terse: Schema,
+    persisted: Persisted,
+    budget: Arc<dyn Budget>,
+    abandoned: Abandoned,
 }
 
-pub fn router(app: App) -> Router {
+pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
     let largest = DefaultBodyLimit::max(app.limits.body_bytes);
-    let schema = schema(app.limits, app.introspection);
+    let persisted = Persisted::open(setup.settings, Documents::new(app.limits))?;
     let graphql: MethodRouter<Edge> = get(by_get).post(by_post).fallback(by_other_method);
-    Router::new()
-        .route("/graphql", graphql)
-        .layer(largest)
-        .with_state(Edge { app, schema, documents: Documents::new() })
-        .merge(graphiql::router())
-}
-
-/// The media type of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Media {
-    /// `application/graphql-response+json`.
-    GraphQl,
-    /// `application/json`.
-    Json,
-}
-
-impl Media {
-    const fn header(self) -> HeaderValue {
-        match self {
-            Self::GraphQl => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
-            Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
-        }
+    let mut router = Router::new().route("/graphql", graphql).layer(largest);
+    let origins = setup.settings.origins()?;
+    if !origins.is_empty() {
+        let ours = ["x-api-key", "x-agent-api-key"].map(HeaderName::from_static);
+        let others = [header::AUTHORIZATION, header::CONTENT_TYPE, errors::REQUEST_ID];
+        // No cookies are allowed, since none are looked at.
+        let cors = CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(ours.into_iter().chain(others).collect::<Vec<_>>())
+            .expose_headers([errors::REQUEST_ID, header::RETRY_AFTER])
+            .max_age(PREFLIGHT);
+        router = router.layer(cors);
     }
-
-    /// The one the caller likes best of ours; the plain one for callers who take anything.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut best: Option<(f32, Self)> = None;
-        let mut asked = false;
-        for value in headers.get_all(header::ACCEPT) {
-            for range in value.to_str().unwrap_or_default().split(',').filter(|range| !range.trim().is_empty()) {
-                asked = true;
-                let (media, weight) = range_of(range);
-                if let Some(media) = media.filter(|_| weight > 0.0)
-                    && best.is_none_or(|(heaviest, _)| weight > heaviest)
-                {
-                    best = Some((weight, media));
-                }
-            }
-        }
-        if asked { best.map(|(_, media)| media) } else { Some(Self::Json) }
-    }
-}
-
-/// What one range of an `Accept` header takes, and how much it is liked.
-fn range_of(range: &str) -> (Option<Media>, f32) {
-    let mut parts = range.split(';').map(str::trim);
-    let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "application/graphql-response+json" => Some(Media::GraphQl),
-        "application/json" | "application/*" | "*/*" => Some(Media::Json),
-        _ => None,
-    };
-    let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse().ok());
-    (media, weight.unwrap_or(1.0))
-}
-
-/// What clients send, in a body or in a query string.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Params {
-    query: String,
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Variables,
-    #[expect(dead_code, reason = "it must be an object, and nothing in it is for us")]
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// The same in a query string, where values are text.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TextParams {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<String>,
-}
-
-/// One answer.
-#[derive(Serialize)]
-struct Answer {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<ServerError>,
-    /// Absent when nothing was executed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Data>,
-}
-
-impl Answer {
-    fn refused(error: ServerError) -> Self {
-        Self { errors: vec![error], data: None }
-    }
-}
-
-/// The answers to a body.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Answers {
-    One(Answer),
-    Many(Vec<Answer>),
-}
-
-impl Answers {
-    fn errors(&self) -> impl Iterator<Item = &ServerError> {
-        let answers = match self {
-            Self::One(answer) => std::slice::from_ref(answer),
-            Self::Many(answers) => answers,
-        };
-        answers.iter().flat_map(|answer| &answer.errors)
-    }
-}
-
-/// Why a request is refused before any of it is executed: a status, an error, and headers.
-struct Refused(StatusCode, Box<ServerError>);
-
-impl Refused {
-    fn new(status: StatusCode, code: &str, message: &str) -> Self {
-        Self(status, Box::new(said(code, message)))
-    }
-
-    fn bad(message: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, errors::BAD_REQUEST, message)
-    }
-
-    fn into_response(self, media: Media) -> Response {
-        let Self(status, error) = self;
-        let mut response = answer(media, status, &Answers::One(Answer::refused(*error)));
-        let (name, value) = match status {
-            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer"),
-            StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, "GET, POST"),
-            _ => return response,
-        };
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-        response
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self(failure.code().status(), Box::new(failed(&failure)))
-    }
-}
-
-fn answer(media: Media, status: StatusCode, answers: &Answers) -> Response {
-    // A response holds names, texts, numbers and lists: there is nothing in it that JSON cannot.
-    let body = serde_json::to_vec(answers).unwrap_or_default();
-    let mut response = (status, [(header::CONTENT_TYPE, media.header())], body).into_response();
-    if let Some(seconds) = answers.errors().filter_map(errors::retry_after).max() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn respond(headers: &HeaderMap, outcome: Result<Answers, Refused>) -> Response {
-    let media = Media::accepted(headers);
-    match (outcome, media) {
-        (Ok(answers), Some(media)) => {
-            let unexecuted = matches!(&answers, Answers::One(Answer { data: None, .. }));
-            let status = if unexecuted && media == Media::GraphQl { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-            answer(media, status, &answers)
-        }
-        (Err(refused), media) => refused.into_response(media.unwrap_or(Media::Json)),
-        // Refused before anything was executed: see `Edge::open`.
-        (Ok(_), None) => not_acceptable().into_response(Media::Json),
-    }
-}
-
-fn not_acceptable() -> Refused {
-    let message = "this answers `application/graphql-response+json` or `application/json`";
-    Refused::new(StatusCode::NOT_ACCEPTABLE, errors::NOT_ACCEPTABLE, message)
+    let (schema, terse) = (schema(true), schema(false));
+    let edge = Edge { app, schema, terse, persisted, budget: setup.budget, abandoned: setup.abandoned };
+    Ok(router.with_state(edge).merge(graphiql::router()))
 }
 
 async fn by_post(State(edge): State<Edge>, request: Request) -> Response {
@@ -218,7 +84,7 @@ async fn by_get(
     headers: HeaderMap,
     params: Result<Query<TextParams>, QueryRejection>,
 ) -> Response {
-    let asked = params.as_ref().is_ok_and(|Query(params)| params.query.is_some());
+    let asked = params.as_ref().is_ok_and(|Query(params)| params.asks());
     if !asked && graphiql::wanted(&headers) {
         return graphiql::page().await.into_response();
     }
@@ -234,7 +100,8 @@ async fn by_other_method(headers: HeaderMap) -> Response {
 impl Edge {
     /// What comes of `work`, which may take too long and may panic.
     async fn settled(&self, work: impl Future<Output = Result<Answers, Refused>>) -> Result<Answers, Refused> {
-        match tokio::time::timeout(self.app.request_timeout, AssertUnwindSafe(work).catch_unwind()).await {
+        let work = self.abandoned.watch(AssertUnwindSafe(work).catch_unwind());
+        match tokio::time::timeout(self.app.request_timeout, work).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Failure::Internal(Arc::new(io::Error::other("a resolver panicked"))).into()),
             Err(late) => Err(Failure::Unavailable(Arc::new(late)).into()),
@@ -244,8 +111,8 @@ impl Edge {
     /// Who is asking, before anything of what they ask is looked at.
     async fn open(&self, headers: &HeaderMap) -> Result<Arc<Session>, Refused> {
         let context = resolve(headers, &self.app).await?;
-        Media::accepted(headers).ok_or_else(not_acceptable)?;
-        Ok(Arc::new(Session::new(self.app.clone(), &context)))
+        Media::accepted(headers).ok_or_else(Refused::not_acceptable)?;
+        Ok(Arc::new(Session::new(self.app.clone(), &context, Arc::clone(&self.budget))))
     }
 
     async fn post(&self, request: Request) -> Result<Answers, Refused> {
@@ -262,16 +129,26 @@ impl Edge {
             let params = serde_json::from_slice(&body).map_err(not_a_request)?;
             return Ok(Answers::One(self.run(&session, params, true).await?));
         }
-        let batch: Vec<Params> = serde_json::from_slice(&body).map_err(not_a_request)?;
-        if !(1..=limits::BATCH).contains(&batch.len()) {
-            return Err(Refused::bad(&format!("a batch holds 1 to {} requests", limits::BATCH)));
-        }
+        let batch = self.batch(&body)?;
         // One after the other, so that what one writes the next can read.
         let mut answers = Vec::with_capacity(batch.len());
         for params in batch {
             answers.push(self.run(&session, params, true).await?);
         }
         Ok(Answers::Many(answers))
+    }
+
+    /// The requests of a batch. Their number is known before anything is made of them.
+    fn batch(&self, body: &[u8]) -> Result<Vec<Params>, Refused> {
+        let most = self.app.limits.graphql_batch;
+        if most == 0 {
+            return Err(Refused::bad("batches are not answered here: send one request at a time"));
+        }
+        let parts: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).map_err(not_a_request)?;
+        if !(1..=most).contains(&parts.len()) {
+            return Err(Refused::bad(&format!("a batch holds 1 to {most} requests")));
+        }
+        parts.iter().map(|part| serde_json::from_str(part.get()).map_err(not_a_request)).collect()
     }
 
     async fn get(
@@ -281,20 +158,21 @@ impl Edge {
     ) -> Result<Answers, Refused> {
         let session = self.open(headers).await?;
         let Query(text) = params.map_err(|_| Refused::bad("the query string could not be read"))?;
-        let query = text.query.ok_or_else(|| Refused::bad("`query` is missing"))?;
-        let variables = text.variables.filter(|variables| !variables.is_empty());
-        let variables = variables.map(|json| serde_json::from_str(&json)).transpose();
-        let variables = variables.map_err(|_| Refused::bad("`variables` must be a JSON object"))?.unwrap_or_default();
-        let params = Params { query, operation_name: text.operation_name, variables, extensions: None };
-        Ok(Answers::One(self.run(&session, params, false).await?))
+        Ok(Answers::One(self.run(&session, text.read()?, false).await?))
     }
 
     /// Executes one request, which may write if `writing`.
-    async fn run(&self, session: &Arc<Session>, params: Params, writing: bool) -> Result<Answer, Refused> {
-        let document = match self.documents.read(params.query) {
+    async fn run(&self, session: &Arc<Session>, mut params: Params, writing: bool) -> Result<Answer, Refused> {
+        let document = match self.persisted.find(params.wanted()?) {
             Ok(document) => document,
-            Err(error) => return Ok(Answer::refused(error)),
+            Err(unfound @ (Unfound::Nothing | Unfound::Mismatch)) => return Err(Refused::bad(&unfound.to_string())),
+            Err(unfound) => return Ok(Answer::refused(vec![unfound.error()])),
         };
+        let tells = self.tells_schema(session);
+        if document.asks_about_schema() && !tells {
+            let message = "questions about the schema are not answered here";
+            return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, message)]));
+        }
         let name = params.operation_name.as_deref();
         match document::check(document.parsed(), name, &params.variables, writing) {
             Ok(()) => {}
@@ -303,28 +181,33 @@ impl Edge {
                 return Err(Refused::new(status, errors::METHOD_NOT_ALLOWED, &unfit.to_string()));
             }
             Err(unfit @ Unfit::Missing(..)) => {
-                return Ok(Answer::refused(said(Code::BadUserInput.as_str(), &unfit)));
+                return Ok(Answer::refused(vec![said(Code::BadUserInput.as_str(), &unfit)]));
             }
-            Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(said(errors::VALIDATION_FAILED, &unfit))),
+            Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, &unfit)])),
         }
         let mut request = document.request(params.variables);
         request.operation_name = params.operation_name;
-        let response = self.schema.execute(request.data(Arc::clone(session))).await;
+        let schema = if tells && document.is_short() { &self.schema } else { &self.terse };
+        let response = schema.execute(request.data(Arc::clone(session))).await;
         let executed = response.errors.iter().all(|error| !error.path.is_empty());
-        Ok(Answer { errors: settle(response.errors), data: executed.then(|| Data(response.data)) })
+        let mut errors = settle(response.errors);
+        if !executed {
+            errors.truncate(MOST_ERRORS);
+        }
+        Ok(if executed { Answer::executed(errors, Data(response.data)) } else { Answer::refused(errors) })
+    }
+
+    /// Whether the caller's questions about the schema are answered.
+    fn tells_schema(&self, session: &Session) -> bool {
+        match self.app.introspection {
+            Introspection::Everybody => true,
+            Introspection::Operators => session.operator().is_some(),
+            Introspection::Nobody => false,
+        }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn not_a_request(error: serde_json::Error) -> Refused {
     Refused::bad(&format!("the body is not a GraphQL request: {error}"))
-}
-
-/// Whether the body is said to be JSON, in the only encoding it has.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(text)) = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
-    let text = text.to_ascii_lowercase();
-    let mut parts = text.split(';').map(str::trim);
-    parts.next() == Some("application/json")
-        && parts.filter_map(|part| part.strip_prefix("charset=")).all(|charset| charset.trim_matches('"') == "utf-8")
 }

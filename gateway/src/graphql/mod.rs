@@ -10,16 +10,21 @@ mod checkpoint;
 mod document;
 mod documents;
 mod dual_write;
+mod entity;
 mod errors;
 mod event;
 mod explain;
+mod federation;
 mod graphiql;
 mod hooks;
 mod http;
 mod input;
+mod lexer;
 mod limits;
+mod media;
 mod orphans;
 mod page;
+mod persisted;
 mod requires;
 mod routes;
 mod shared;
@@ -29,17 +34,24 @@ mod task;
 mod thread;
 mod tracker;
 mod viewer;
+mod wire;
 
 pub use explain::in_words;
+pub use federation::sdl as federation_sdl;
 pub use switches::order;
 
-use crate::{App, Limits};
+use crate::{App, abandoned::Abandoned, budget::Budget, config::GraphQl};
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions};
 use axum::Router;
+use std::sync::Arc;
 
 /// Where reading starts.
 #[derive(MergedObject, Default)]
-struct Query(
+struct Query(Core, federation::FederationQuery);
+
+/// The same, but for what only the router of a larger graph asks.
+#[derive(MergedObject, Default)]
+struct Core(
     task::TaskQuery,
     tracker::TrackerQuery,
     thread::CheckpointQuery,
@@ -47,6 +59,7 @@ struct Query(
     agent::AgentQuery,
     api_key::ApiKeyQuery,
     viewer::ViewerQuery,
+    entity::NodeQuery,
     dual_write::DualWriteQuery,
     switches::SwitchQuery,
     explain::ExplainQuery,
@@ -69,25 +82,33 @@ struct Mutation(
 
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-fn schema(limits: Limits, introspection: bool) -> Schema {
+/// What this edge needs beside the application.
+pub struct Setup<'a> {
+    /// How GraphQL is spoken.
+    pub settings: &'a GraphQl,
+    /// What each principal may spend.
+    pub budget: Arc<dyn Budget>,
+    /// Who is told of requests that nobody waits for any more.
+    pub abandoned: Abandoned,
+}
+
+/// With suggestions or without. A suggestion tells of the schema, and compares each unknown name with all known ones.
+fn schema(suggests: bool) -> Schema {
+    // Depth and complexity are bounded in `limits`, which says how much there may be.
     let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .directive(requires::Requires)
-        .extension(hooks::Hooks)
-        .limit_depth(limits.graphql_depth)
-        .limit_complexity(limits.graphql_complexity);
-    // A suggestion tells of the schema, too.
-    let schema = if introspection { schema } else { schema.disable_introspection().disable_suggestions() };
-    schema.finish()
+        .extension(hooks::Hooks);
+    if suggests { schema.finish() } else { schema.disable_suggestions().finish() }
 }
 
 /// The routes `/graphql` and `/graphiql`.
-pub fn router(app: App) -> Router {
-    http::router(app)
+pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
+    http::router(app, setup)
 }
 
 /// The schema, in the schema definition language.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
-    schema(Limits::default(), true).sdl_with_options(options)
+    schema(true).sdl_with_options(options)
 }

@@ -4,6 +4,7 @@
 //! It decides nothing. A field that answers without its permit cannot be written, since the value is
 //! behind the permit's type; a test compares the table with what each role is really shown.
 
+use super::federation;
 use async_graphql::{
     ContextDirective, CustomDirective, CustomDirectiveFactory, Enum, InputType, ServerError, ServerResult,
     TypeDirective,
@@ -107,6 +108,8 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "engineRoutes"),
     ("Query", "engineRouteChanges"),
     ("Query", "explainAccess"),
+    ("Query", "engineRoutes"),
+    ("Query", "engineRouteChanges"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
     ("Mutation", "routeEngine"),
@@ -149,6 +152,7 @@ impl CustomDirectiveFactory for Requires {
     fn register(&self, registry: &mut Registry) {
         TypeDirective::register(&requires, registry);
         TypeDirective::register(&operators, registry);
+        federation::mark(registry);
         for (object, name) in OPERATED {
             let Some(MetaType::Object { fields, .. }) = registry.types.get_mut(*object) else { continue };
             let Some(field) = fields.get_mut(*name) else { continue };

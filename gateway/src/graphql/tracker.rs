@@ -16,6 +16,7 @@ use std::{collections::HashMap, sync::Arc};
 use trackers::{Change, Commit, Tracker};
 
 /// A tracker, and the task it is of.
+#[derive(Clone)]
 pub struct TrackerNode {
     /// The row.
     pub tracker: Arc<Tracker>,
@@ -24,6 +25,13 @@ pub struct TrackerNode {
 }
 
 impl TrackerNode {
+    /// A tracker that was found, for whoever may read its task.
+    pub async fn opened(found: &Guarded<Tracker, authz::Task, Read>, task: TaskNode) -> Result<Self, Failure> {
+        let permit: Permit<_, Read> = task.permit().await?;
+        let tracker = found.open(&permit).ok_or_else(|| permit.hidden())?.clone();
+        Ok(Self { tracker: Arc::new(tracker), task })
+    }
+
     /// Its row, for whoever may read its task.
     async fn read(&self) -> Result<&Tracker, Failure> {
         let _: Permit<_, Read> = self.task.permit().await?;
@@ -35,7 +43,7 @@ impl TrackerNode {
 #[Object(name = "Tracker")]
 impl TrackerNode {
     /// Its id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ID(self.tracker.id.clone())
     }
 

@@ -11,7 +11,7 @@ use authz_router::Router;
 use chrono::TimeDelta;
 use dual_write::{Circuit, DualWrite, Inspector, Reconciler, RetryPolicy, Swept};
 use gateway::{
-    App, Failure, Limits, Parts, Stores,
+    App, Failure, Introspection, Limits, Parts, Stores,
     engine::Explainers,
     lifecycle::{self, TaskDraft, new_id},
 };
@@ -210,7 +210,7 @@ impl World {
             denials: DenialPolicy::Hide,
             limits: Limits::default(),
             request_timeout: Duration::from_secs(30),
-            introspection: false,
+            introspection: Introspection::Nobody,
         });
         let (owner, tenant) = (Principal::user("owner"), Id::<Tenant>::new("home"));
         let member = Relationship::held(ResourceRef::of(&tenant), Relation::Member, &owner);

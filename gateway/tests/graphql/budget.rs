@@ -1,6 +1,6 @@
 //! How many calls an operation makes: fixed by its shape, whatever the number of rows.
 
-use crate::world::{Who, World, codes};
+use crate::world::{Terms, Who, World, codes};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -54,6 +54,38 @@ async fn a_list_costs_the_same_for_ten_and_for_a_hundred() {
     for n in [10, 100] {
         assert_eq!(calls(&world, Who::Owner, query, json!({"n": n})).await, expected, "{n}");
     }
+}
+
+/// A page has a hundred rows at most; a router asks for a thousand.
+#[tokio::test]
+async fn a_thousand_tasks_with_guarded_fields_are_one_check() {
+    let terms = Terms::default();
+    let limits = gateway::Limits { body_bytes: 1024 * 1024, ..terms.limits };
+    let world = World::under(Terms { limits, ..terms }).await;
+    let mut these = vec![];
+    for n in 0..1_000 {
+        these.push(json!({"__typename": "Task", "id": world.make_task(&format!("task {n}")).await}));
+    }
+    let query = "query($these: [_Any!]!) { _entities(representations: $these) { ... on Task { \
+        id name status createdAt params creator viewerCan { cancel } } } }";
+    let expected = ["engine.check", "tasks.get"];
+    assert_eq!(calls(&world, Who::Owner, query, json!({"these": these[..10]})).await, expected);
+    assert_eq!(calls(&world, Who::Owner, query, json!({ "these": these })).await, expected);
+    // Page by page, each page is one look-up and one check.
+    let query = "query($after: String) { tasks(first: 100, after: $after) { \
+        nodes { id name status createdAt params creator viewerCan { cancel } } pageInfo { endCursor hasNextPage } } }";
+    world.calls.take();
+    let (mut after, mut seen) = (Value::Null, 0);
+    loop {
+        let page = world.ask(Who::Owner, query, json!({ "after": after })).await["data"]["tasks"].take();
+        seen += page["nodes"].as_array().unwrap().len();
+        assert_eq!(world.calls.take(), ["engine.check", "engine.lookup", "tasks.page"]);
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == json!(false) {
+            break;
+        }
+    }
+    assert_eq!(seen, 1_001);
 }
 
 #[tokio::test]

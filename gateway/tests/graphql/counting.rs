@@ -17,23 +17,48 @@ use std::sync::{Arc, Mutex};
 use tasks::{NewTask, Patch, Task, TaskId, TaskStore, Transition};
 use trackers::{Commit, Tracker, TrackerStore};
 
+/// What comes of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Fails,
+    Hangs,
+    Panics,
+}
+
 /// What has been called, in order.
 #[derive(Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<&'static str>>>, Arc<Mutex<Option<&'static str>>>);
+pub struct Calls(Arc<Mutex<Vec<&'static str>>>, Arc<Mutex<Option<(&'static str, Trouble)>>>);
 
 impl Calls {
     fn note(&self, call: &'static str) {
         self.0.lock().unwrap().push(call);
+        let trouble = *self.1.lock().unwrap();
+        assert!(trouble != Some((call, Trouble::Panics)), "SELECT secret FROM 10.0.0.7");
     }
 
     /// From now on, this call fails.
     pub fn fail(&self, call: &'static str) {
-        *self.1.lock().unwrap() = Some(call);
+        *self.1.lock().unwrap() = Some((call, Trouble::Fails));
+    }
+
+    /// From now on, this call never ends.
+    pub fn hang(&self, call: &'static str) {
+        *self.1.lock().unwrap() = Some((call, Trouble::Hangs));
+    }
+
+    /// From now on, this call panics.
+    pub fn panic(&self, call: &'static str) {
+        *self.1.lock().unwrap() = Some((call, Trouble::Panics));
     }
 
     /// What lies behind the port has gone away, if `call` is to fail. Nobody may be told why.
-    fn trouble(&self, call: &'static str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if *self.1.lock().unwrap() == Some(call) { Err("SELECT secret FROM 10.0.0.7".into()) } else { Ok(()) }
+    async fn trouble(&self, call: &'static str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let trouble = *self.1.lock().unwrap();
+        match trouble.filter(|(troubled, _)| *troubled == call) {
+            Some((_, Trouble::Fails)) => Err("SELECT secret FROM 10.0.0.7".into()),
+            Some((_, Trouble::Hangs)) => std::future::pending().await,
+            Some((_, Trouble::Panics)) | None => Ok(()),
+        }
     }
 
     /// The calls since this was last asked, sorted.
@@ -59,7 +84,7 @@ impl Authorizer for Counted<dyn Authorizer> {
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
         self.calls.note("engine.check");
-        self.calls.trouble("engine.check").map_err(EngineError::Unavailable)?;
+        self.calls.trouble("engine.check").await.map_err(EngineError::Unavailable)?;
         self.port.check(principal, checks, consistency).await
     }
     async fn lookup(
@@ -71,6 +96,7 @@ impl Authorizer for Counted<dyn Authorizer> {
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
         self.calls.note("engine.lookup");
+        self.calls.trouble("engine.lookup").await.map_err(EngineError::Unavailable)?;
         self.port.lookup(principal, kind, action, most, consistency).await
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
@@ -278,6 +304,10 @@ impl TrackerStore for Counted<dyn TrackerStore> {
         self.calls.note("trackers.locate");
         self.port.locate(id).await
     }
+    async fn locate_all(&self, ids: &[&str]) -> Result<Vec<trackers::Located>, trackers::StoreError> {
+        self.calls.note("trackers.locate_all");
+        self.port.locate_all(ids).await
+    }
     async fn page(
         &self,
         scope: &Scope<TaskKind, Read>,
@@ -288,7 +318,7 @@ impl TrackerStore for Counted<dyn TrackerStore> {
     }
     async fn of_tasks(&self, tasks: &[&Permit<TaskKind, Read>]) -> Result<Vec<Tracker>, trackers::StoreError> {
         self.calls.note("trackers.of_tasks");
-        self.calls.trouble("trackers.of_tasks").map_err(trackers::StoreError::Unavailable)?;
+        self.calls.trouble("trackers.of_tasks").await.map_err(trackers::StoreError::Unavailable)?;
         self.port.of_tasks(tasks).await
     }
     async fn commit(

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: methods, media types, statuses.
 
-use crate::world::{Answer, Who, World};
+use crate::world::{Answer, REQUEST, Terms, Who, World};
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -105,7 +105,8 @@ async fn a_body_too_large_is_refused() {
 #[tokio::test]
 async fn nobody_is_told_nothing() {
     let world = World::new().await;
-    let expected = json!({"errors": [{"message": "Unauthorized", "extensions": {"code": "UNAUTHENTICATED"}}]});
+    let extensions = json!({"code": "UNAUTHENTICATED", "requestId": REQUEST, "details": {}});
+    let expected = json!({"errors": [{"message": "Unauthorized", "extensions": extensions}]});
     let requests = [
         Request::post("/graphql").header(header::CONTENT_TYPE, JSON).body(VIEWER.into()).unwrap(),
         Request::post("/graphql").header(header::AUTHORIZATION, "Bearer wrong").body("{".into()).unwrap(),
@@ -171,6 +172,16 @@ async fn a_batch_is_answered_in_order() {
     let eleven = Value::Array(vec![json!({"query": "{ viewer { tenant } }"}); 11]);
     let answer = post(&world, None, JSON, eleven.to_string()).await;
     assert_eq!((answer.status, answer.codes()), (StatusCode::BAD_REQUEST, vec!["BAD_REQUEST".to_owned()]));
+}
+
+#[tokio::test]
+async fn batches_can_be_refused() {
+    let terms = Terms::default();
+    let limits = gateway::Limits { graphql_batch: 0, ..terms.limits };
+    let world = World::under(Terms { limits, ..terms }).await;
+    let answer = post(&world, None, JSON, format!("[{VIEWER}]")).await;
+    assert_eq!((answer.status, answer.codes()), (StatusCode::BAD_REQUEST, vec!["BAD_REQUEST".to_owned()]));
+    assert_eq!(post(&world, None, JSON, VIEWER).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What callers get wrong: each time a code, never a 5xx, and nothing of what lies behind.
 
-use crate::world::{Who, World, codes};
+use crate::world::{Terms, Who, World, codes};
+use gateway::Introspection;
 use serde_json::{Value, json};
 
 /// Asks as the owner, with the task's id in `$id`; answers the message of the only error.
@@ -149,10 +150,10 @@ async fn queries_that_are_none_have_codes_too() {
         ("{ task(id: $id) { id } }", "GRAPHQL_VALIDATION_FAILED"),
         ("query a { viewer { tenant } } query b { viewer { tenant } }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ task(id: \"x\") { id @requires(action: READ, on: TASK) } }", "GRAPHQL_VALIDATION_FAILED"),
-        (&deep, "GRAPHQL_VALIDATION_FAILED"),
-        (spread, "GRAPHQL_VALIDATION_FAILED"),
-        (wide, "GRAPHQL_VALIDATION_FAILED"),
-        (&"{a".repeat(10_000), "GRAPHQL_VALIDATION_FAILED"),
+        (&deep, "GRAPHQL_LIMIT_EXCEEDED"),
+        (spread, "GRAPHQL_LIMIT_EXCEEDED"),
+        (wide, "GRAPHQL_LIMIT_EXCEEDED"),
+        (&"{a".repeat(10_000), "GRAPHQL_LIMIT_EXCEEDED"),
     ] {
         let answer = world.owner(query).await;
         assert!(answer.get("data").is_none(), "{query}: {answer}");
@@ -161,15 +162,33 @@ async fn queries_that_are_none_have_codes_too() {
 }
 
 #[tokio::test]
-async fn without_introspection_the_schema_is_not_told() {
-    let world = World::with(authz::DenialPolicy::Hide, false).await;
-    let answer = world.owner("{ __schema { queryType { name } } }").await;
-    assert_eq!(answer["data"]["__schema"], Value::Null, "{answer}");
-    let answer = world.owner("{ taks { id } }").await;
-    assert!(!answer.to_string().contains("Did you mean"), "{answer}");
-    let open = World::new().await;
-    assert_eq!(
-        open.owner("{ __schema { queryType { name } } }").await["data"]["__schema"]["queryType"]["name"],
-        "Query"
-    );
+async fn the_schema_is_told_to_whom_the_configuration_says() {
+    for (introspection, told) in [
+        (Introspection::Everybody, vec![Who::Owner, Who::Stranger, Who::Operator]),
+        (Introspection::Operators, vec![Who::Operator]),
+        (Introspection::Nobody, vec![]),
+    ] {
+        let world = World::under(Terms { introspection, ..Terms::default() }).await;
+        for who in [Who::Owner, Who::Stranger, Who::Operator] {
+            for query in [
+                "{ __schema { queryType { name } } }",
+                "{ __type(name: \"Query\") { name } }",
+                "{ ...f } fragment f on Query { ... { a: __type(name: \"Query\") { name } } }",
+            ] {
+                let answer = world.ask(who, query, json!({})).await;
+                if told.contains(&who) {
+                    assert!(answer.to_string().contains("\"name\":\"Query\""), "{answer}");
+                } else {
+                    assert_eq!(codes(&answer), ["GRAPHQL_VALIDATION_FAILED"], "{answer}");
+                }
+            }
+            let answer = world.ask(who, "{ taks { id } }", json!({})).await;
+            let suggests = answer.to_string().contains("Did you mean");
+            assert_eq!(suggests, told.contains(&who), "{answer}");
+            let long = world.ask(who, &format!("{{ taks {{ id }} }} #{}", "x".repeat(5_000)), json!({})).await;
+            assert!(!long.to_string().contains("Did you mean"), "{long}");
+            let name = world.ask(who, "{ __typename }", json!({})).await;
+            assert_eq!(name, json!({"data": {"__typename": "Query"}}));
+        }
+    }
 }

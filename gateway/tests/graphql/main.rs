@@ -3,12 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that is surprised has failed")]
 
 mod again;
+mod browsers;
 mod budget;
+mod codes;
 mod counting;
+mod entities;
+mod hostile;
 mod http;
 mod inputs;
 mod lists;
 mod operators;
+mod persisted;
 mod roles;
 mod sdl;
 mod shapes;

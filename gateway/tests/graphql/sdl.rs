@@ -61,6 +61,11 @@ fn the_schema_is_the_committed_one() {
 }
 
 #[test]
+fn the_schema_of_the_subgraph_is_the_committed_one() {
+    hold("subgraph.graphql", graphql::federation_sdl());
+}
+
+#[test]
 fn the_permissions_are_the_committed_ones() {
     let mut text =
         String::from("# What each field of the schema needs. Written by a test; see tests/graphql/sdl.rs.\n");

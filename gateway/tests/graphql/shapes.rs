@@ -120,3 +120,55 @@ async fn who_may_read_is_told_that_it_is_forbidden_when_the_policy_splits() {
     let stranger = world.about(Who::Stranger, "task(id: $id) { creator }").await;
     assert_eq!(codes(&stranger), ["NOT_FOUND"]);
 }
+
+/// Neither the requests beside it nor those that asked before open a field.
+#[tokio::test]
+async fn each_request_of_a_batch_is_guarded_for_itself() {
+    let world = World::new().await;
+    let one = json!({"query": "query($id: ID!) { task(id: $id) { name creator } }", "variables": {"id": world.task}});
+    let cancel = json!({"query": "mutation($id: ID!) { cancelTask(id: $id) { id } }", "variables": {"id": world.task}});
+    let opened = world.post(Who::Owner, json!([one, one]).to_string()).await.json();
+    assert_eq!(opened[1]["data"]["task"]["creator"], "user:owner");
+    let denied = world.post(Who::Viewer, json!([one, cancel, one]).to_string()).await.json();
+    for at in [0, 2] {
+        assert_eq!(denied[at]["data"]["task"], json!({"name": "the task", "creator": null}));
+        assert_eq!(
+            (paths(&denied[at]), codes(&denied[at])),
+            (vec!["task.creator".to_owned()], vec!["NOT_FOUND".to_owned()])
+        );
+    }
+    assert_eq!((codes(&denied[1]), paths(&denied[1])), (vec!["NOT_FOUND".to_owned()], vec!["cancelTask".to_owned()]));
+    assert_eq!(world.about(Who::Owner, "task(id: $id) { status }").await["data"]["task"]["status"], "RUNNING");
+}
+
+/// The schema is everybody's, and says of nothing whether it is there.
+#[tokio::test]
+async fn introspection_tells_all_the_same_and_opens_nothing() {
+    let world = World::new().await;
+    let query = "__type(name: \"Task\") { fields { name } } task(id: $id) { __typename creator }";
+    let (owner, viewer) = (world.about(Who::Owner, query).await, world.about(Who::Viewer, query).await);
+    assert_eq!(owner["data"]["__type"], viewer["data"]["__type"]);
+    assert_eq!(viewer["data"]["task"], json!({"__typename": "Task", "creator": null}));
+    let stranger = world.about(Who::Stranger, query).await;
+    assert_eq!((&stranger["data"]["__type"], &stranger["data"]["task"]), (&owner["data"]["__type"], &Value::Null));
+}
+
+/// One interface, several spellings: whatever leads to the field, the permission is asked for.
+#[tokio::test]
+async fn an_interface_opens_nothing() {
+    let world = World::new().await;
+    let query =
+        "node(id: $id) { id ...n ... on Node { ... on Task { a: creator } } } again: nodes(ids: [$id]) { ...n }";
+    let fragment =
+        "fragment n on Node { __typename ... on Task { ...t } } fragment t on Task { creator access { role } }";
+    let query = format!("query($id: ID!) {{ {query} }} {fragment}");
+    let viewer = world.ask(Who::Viewer, &query, json!({"id": world.task})).await;
+    let node = json!({"id": world.task, "__typename": "Task", "creator": null, "access": null, "a": null});
+    assert_eq!(viewer["data"]["node"], node);
+    assert_eq!(viewer["data"]["again"], json!([{"__typename": "Task", "creator": null, "access": null}]));
+    let mut paths = paths(&viewer);
+    paths.sort();
+    assert_eq!(paths, ["again.0.access", "again.0.creator", "node.a", "node.access", "node.creator"]);
+    let owner = world.ask(Who::Owner, &query, json!({"id": world.task})).await;
+    assert_eq!((&owner["errors"], &owner["data"]["node"]["a"]), (&Value::Null, &json!("user:owner")));
+}

@@ -9,8 +9,16 @@ use authz_graph::MemoryGraph;
 use axum::{Router, body::Body};
 use chrono::TimeDelta;
 use dual_write::{DualWrite, Inspector, Ledger};
-use gateway::{App, Limits, Parts, Stores, agent_keys::AgentKeys, engine::Explainers, graphql};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use gateway::{
+    App, Introspection, Limits, Parts, Stores,
+    abandoned::Abandoned,
+    agent_keys::AgentKeys,
+    budget::{Buckets, Rate},
+    config::GraphQl,
+    engine::Explainers,
+    graphql,
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use identity::{AuthContext, InTurn, Operated, TokenTable};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -65,6 +73,30 @@ pub struct World {
     pub key: String,
 }
 
+/// How the deployment is configured.
+pub struct Terms {
+    pub denials: DenialPolicy,
+    pub introspection: Introspection,
+    pub limits: Limits,
+    pub timeout: Duration,
+    pub graphql: GraphQl,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            denials: DenialPolicy::Hide,
+            introspection: Introspection::Everybody,
+            limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
+            timeout: Duration::from_secs(30),
+            graphql: GraphQl::default(),
+        }
+    }
+}
+
+/// The id of every request here, unless a test says otherwise.
+pub const REQUEST: &str = "a-request";
+
 /// An answer, taken apart.
 #[derive(Debug)]
 pub struct Answer {
@@ -116,10 +148,27 @@ async fn join(engine: &MemoryGraph, principal: &Principal) {
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(DenialPolicy::Hide, true).await
+        Self::under(Terms::default()).await
     }
 
     pub async fn with(denials: DenialPolicy, introspection: bool) -> Self {
+        let introspection = if introspection { Introspection::Everybody } else { Introspection::Nobody };
+        Self::under(Terms { denials, introspection, ..Terms::default() }).await
+    }
+
+    pub async fn under(terms: Terms) -> Self {
+        let mut world = Self::bare(terms).await;
+        world.populate().await;
+        world.calls.take();
+        world
+    }
+
+    /// Without anything in it but people.
+    pub async fn bare(terms: Terms) -> Self {
+        Self::try_bare(terms).await.unwrap()
+    }
+
+    pub async fn try_bare(terms: Terms) -> Result<Self, String> {
         let calls = Calls::default();
         let engine = Arc::new(MemoryGraph::new());
         let mut tokens = TokenTable::default();
@@ -181,17 +230,17 @@ impl World {
                 states: store,
             },
             sealer: Sealer::new(b""),
-            denials,
-            limits: Limits { body_bytes: 64 * 1024, ..Limits::default() },
-            request_timeout: Duration::from_secs(30),
-            introspection,
+            denials: terms.denials,
+            limits: terms.limits,
+            request_timeout: terms.timeout,
+            introspection: terms.introspection,
         });
-        let router = graphql::router(app);
+        let rate = Rate { burst: terms.graphql.budget_burst, per_second: terms.graphql.budget_per_second };
+        let budget = Arc::new(Buckets::new(rate));
+        let setup = graphql::Setup { settings: &terms.graphql, budget, abandoned: Abandoned::default() };
+        let router = graphql::router(app, setup).map_err(|error| format!("{error:#}"))?;
         let (agent, task, tracker, event, key) = Default::default();
-        let mut world = Self { router, calls, engine, agent, task, tracker, event, key };
-        world.populate().await;
-        world.calls.take();
-        world
+        Ok(Self { router, calls, engine, agent, task, tracker, event, key })
     }
 
     async fn populate(&mut self) {
@@ -256,7 +305,8 @@ impl World {
     }
 
     /// Sends a request as it is.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static(REQUEST));
         let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();

@@ -12,7 +12,7 @@ use axum::{
 };
 use dual_write::{DualWrite, Inspector};
 use gateway::{
-    App, Limits, Parts, Stores,
+    App, Introspection, Limits, Parts, Stores,
     engine::Explainers,
     lifecycle::{ApiKeyDraft, TaskDraft, create_agent, create_api_key, create_task, new_id},
     rest,
@@ -131,7 +131,7 @@ impl World {
             denials: DenialPolicy::Hide,
             limits: Limits { body_bytes: BODY_LIMIT, ..Limits::default() },
             request_timeout: Duration::from_secs(30),
-            introspection: true,
+            introspection: Introspection::Everybody,
         });
         let owner = app.gate(&people[0].1);
         let agent = create_agent(&app, &owner, new_agent(agent_id, "scribe", &owner)).await.unwrap();

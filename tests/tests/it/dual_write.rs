@@ -122,7 +122,7 @@ async fn w5_an_open_circuit_fails_fast_and_says_when_to_come_back() {
     for _ in 0..2 {
         let answer = create(&world, "a").await;
         assert_eq!(answer.codes(), ["UNAVAILABLE"]);
-        let wait = answer.json()["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
+        let wait = answer.json()["errors"][0]["extensions"]["details"]["retryAfter"].as_u64().unwrap();
         assert_eq!(answer.headers["retry-after"], wait.to_string().as_str());
         waits.push(wait);
         sleep(Duration::from_millis(1100)).await;

@@ -57,6 +57,13 @@ pub const FIELDS: &[Operation] = &[
         )
     }),
     field("Query.apiKey", Needs::ApiKey("read"), |t| about_key("query($id: ID!) { apiKey(id: $id) { id name } }", t)),
+    field("Query.node", READ, |t| about_task("query($id: ID!) { node(id: $id) { id ... on Task { name } } }", t)),
+    field("Query.nodes", READ, |t| about_task("query($id: ID!) { nodes(ids: [$id]) { id ... on Task { name } } }", t)),
+    field("Query._entities", READ, |t| {
+        let these = json!({ "these": [{ "__typename": "Task", "id": t.task }] });
+        gql("query($these: [_Any!]!) { _entities(representations: $these) { ... on Task { id name } } }", these)
+    }),
+    field("Query._service", Needs::Known, |_| gql("{ _service { sdl } }", json!({}))),
     field("Query.viewer", Needs::Known, |_| gql("{ viewer { principal tenant } }", json!({}))),
     field("Query.dualWrite", Needs::Operator("read"), |t| {
         let document = "query($id: ID!) { dualWrite { status { pending } explain(resource: $id) { resource } } }";

@@ -8,6 +8,8 @@
     reason = "the helpers of tests fail their test by panicking, and print what its report shows"
 )]
 
+mod abandoned;
+mod agree;
 mod bad_input;
 mod cache;
 mod checkpoints;

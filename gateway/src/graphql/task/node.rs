@@ -136,6 +136,11 @@ impl TaskNode {
         self.row::<Read>(&self.permit().await?).await
     }
 
+    /// Whether it is there, for the viewer.
+    pub async fn exists(&self) -> Result<(), Failure> {
+        self.read().await.map(drop)
+    }
+
     /// The checkpoint with this id, or the latest.
     pub async fn checkpoint(&self, namespace: String, id: Option<String>) -> Result<Option<CheckpointNode>, Failure> {
         let _: Permit<_, Read> = self.permit().await?;
@@ -149,7 +154,7 @@ impl TaskNode {
 #[Object(name = "Task")]
 impl TaskNode {
     /// Its id, which is also the thread id of its checkpoints.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ID(self.all.reach.id(self.at).map_or("", Id::as_str).to_owned())
     }
 

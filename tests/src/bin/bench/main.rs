@@ -14,7 +14,9 @@ mod cached;
 mod create;
 mod faults;
 mod growth;
+mod hostile;
 mod load;
+mod overhead;
 mod process;
 mod ratio;
 mod readers;
@@ -62,6 +64,12 @@ async fn main() -> ExitCode {
     }
     if wanted("create") {
         bars.extend(create::measure().await);
+    }
+    if wanted("hostile") {
+        bars.extend(hostile::measure().await);
+    }
+    if wanted("overhead") {
+        bars.extend(overhead::measure().await);
     }
     if wanted("growth") {
         bars.extend(growth::measure().await);

@@ -3,6 +3,7 @@
 use crate::{Cast, World, may};
 use authz::{Permit, Task, action::Execute};
 use futures::future::join_all;
+use std::collections::HashSet;
 use tasks::TaskId;
 use trackers::{Change, Commit, StoreError, Tracker};
 
@@ -182,4 +183,11 @@ pub(super) async fn a_tracker_is_locked_under_its_task(world: &World) {
     assert!(located.open(&may(&cast.viewer, &other).await).is_none());
     assert_eq!(located.open(&may(&cast.viewer, &reader.task).await).unwrap().agent_id, cast.agent);
     assert!(world.trackers.locate("no tracker").await.unwrap().is_none());
+    let second = Reader::new(&cast).await;
+    let ids = [reader.tracker.as_str(), "no tracker", &second.tracker, &reader.tracker];
+    let all = world.trackers.locate_all(&ids).await.unwrap();
+    let owners: HashSet<_> = all.iter().map(|(_, tracker)| tracker.owner().clone()).collect();
+    assert_eq!((all.len(), owners), (2, [reader.task.clone(), second.task.clone()].into()));
+    assert!(world.trackers.locate_all(&[]).await.unwrap().is_empty());
+    assert!(matches!(world.trackers.locate_all(&["a\u{0}"]).await, Err(StoreError::Unstorable)));
 }
