@@ -11,6 +11,7 @@ use axum::{
 };
 use dual_write::{CreateError, LedgerError, ScanError, SwitchError};
 use http::{HeaderValue, StatusCode, header};
+use instruments::Edge;
 use serde_json::json;
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -196,7 +197,7 @@ fn whole_seconds(wait: &Duration) -> u64 {
 }
 
 /// An error and its sources, on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -211,6 +212,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         self.log();
         let (code, message, retry_after) = (self.code(), self.to_string(), self.retry_after());
+        instruments::failed(Edge::Rest, code.as_str());
         let status = code.status();
         let body = match code {
             Code::Unauthenticated => json!({ "detail": message }),

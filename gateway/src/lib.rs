@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod failure;
 pub mod follow;
@@ -28,6 +29,7 @@ pub mod serve;
 pub mod storage;
 pub mod sweeper;
 pub mod switches;
+pub mod telemetry;
 
 pub use app::{App, Introspection, Limits, Parts, Stores};
 pub use caller::Caller;

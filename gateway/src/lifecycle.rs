@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tasks::{NewTask, Task, TaskId};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// What a caller says of a task to be made.
@@ -195,5 +196,5 @@ pub fn new_id() -> String {
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(Failure::Internal(Arc::new(error))))
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(Failure::Internal(Arc::new(error))))
 }

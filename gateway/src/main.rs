@@ -1,20 +1,15 @@
 //! The `taskgate` program.
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use figment::value::Value;
 use gateway::{
     config::{Config, Denials, LogFormat, StorageChoice},
+    doctor::{self, Doctor},
     engine::SchemaCommand,
     graphql, operate, rest, serve,
+    telemetry::{self, Telemetry},
 };
-use std::{
-    io::{IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-};
-use tracing_subscriber::EnvFilter;
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,6 +44,11 @@ enum Command {
     /// Works on the configured storage, beside running gateways. Exits with 0 when nothing is wrong, or no longer; with 3 when
     /// orphans were found, or are left; with 130 when it was interrupted, having said where to go on; with 1 when it failed.
     DualWrite(operate::DualWrite),
+    /// Look at all that a gateway needs, and say what to do about what is wrong.
+    ///
+    /// Changes nothing, and works beside running gateways and before the first start. Exits with 0 when a gateway can do its work,
+    /// warnings included; with 3 when something failed.
+    Doctor(Doctor),
     /// Say why somebody may do something, or what they lack.
     ///
     /// Works on the configured storage and engine, beside running gateways. Exits with 0 whatever the answer is; with 3 when the
@@ -139,9 +139,11 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sdl { federation: true } => print(graphql::federation_sdl())?,
         Command::Sdl { federation: false } => print(&graphql::sdl())?,
         Command::Openapi => print(&rest::openapi().to_pretty_json()?)?,
-        Command::Serve => run(cli.flags, serve::serve)?,
+        Command::Serve => return serve_until_told(cli.flags),
         Command::Migrate => run(cli.flags, serve::migrate)?,
         Command::Schema(command) => run(cli.flags, |config| command.run(config))?,
+        // A configuration that cannot be read is the first thing it speaks of.
+        Command::Doctor(arguments) => return runtime()?.block_on(doctor::run(cli.flags.load(), arguments)),
         Command::Explain(arguments) => return run(cli.flags, |config| arguments.run(config)),
         Command::Engine(arguments) => return run(cli.flags, |config| operate::run_engine(config, arguments)),
         Command::DualWrite(arguments) => return run(cli.flags, |config| operate::run(config, arguments)),
@@ -151,22 +153,22 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn run<T, F: Future<Output = anyhow::Result<T>>>(flags: Flags, job: impl FnOnce(Config) -> F) -> anyhow::Result<T> {
     let config = flags.load()?;
-    start_log(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(job(config))
+    telemetry::start_log(&config)?;
+    runtime()?.block_on(job(config))
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
-    let filter: EnvFilter = config.log_filter.parse().context("configuration key `log_filter`")?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Pretty => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
+fn serve_until_told(flags: Flags) -> anyhow::Result<ExitCode> {
+    let config = flags.load()?;
+    runtime()?.block_on(async {
+        let telemetry = Telemetry::start(&config)?;
+        let served = serve::serve(config).await;
+        telemetry.stop().await;
+        served.map(|()| ExitCode::SUCCESS)
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

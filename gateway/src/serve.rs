@@ -16,6 +16,7 @@ use crate::{
     storage::Storage,
     sweeper::{self, Sweeper},
     switches::FollowedSwitches,
+    telemetry,
 };
 use anyhow::Context as _;
 use axum::{
@@ -24,17 +25,10 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderName, Request};
 use identity::{InTurn, Operated, Resolver, TokenTable};
 use std::{io::Write as _, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix};
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::CompressionLayer,
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
@@ -43,8 +37,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("configuration key `listen`: {}", config.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
-    let metrics = Metrics::start(&config.metrics).await?;
+    let mut metrics = Metrics::start(&config.metrics).await?;
     let storage = Storage::open(&config).await?;
+    metrics.watch(storage.health.clone());
     let inspector = sweeper::inspector(&config.dual_write, &storage);
     let (switches, known) = (Arc::clone(&storage.switches), Arc::clone(&inspector.dual_write.switches));
     let followed = FollowedSwitches { store: Arc::clone(&switches), known };
@@ -95,6 +90,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     server.await?;
     drop((sweeper, follows_switches, follows_routes));
     storage.close().await;
+    metrics.stop().await;
     Ok(())
 }
 
@@ -122,9 +118,7 @@ fn router(config: &Config, app: &App, storage: &Storage, metrics: &Metrics) -> a
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Failure::Internal(Arc::new(std::io::Error::other("a request handler panicked"))).into_response()
         }))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span));
+        .layer(middleware::from_fn(telemetry::measured));
     Ok(router)
 }
 
@@ -136,12 +130,6 @@ async fn in_time(
 ) -> Response {
     let answered = tokio::time::timeout(limit, abandoned.watch(next.run(request))).await;
     answered.unwrap_or_else(|late| Failure::Unavailable(Arc::new(late)).into_response())
-}
-
-/// A request's span: nothing of its headers, query or body.
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 /// Says where the gateway is and, in the demo, how to try it.

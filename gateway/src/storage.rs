@@ -68,6 +68,14 @@ impl Health {
         let asked = tokio::time::timeout(Duration::from_secs(2), pool.execute("SELECT 1")).await;
         matches!(asked, Ok(Ok(_)))
     }
+
+    /// How many connections are used and idle, and how many there may be; none, where there are no connections.
+    #[must_use]
+    pub fn connections(&self) -> Option<(u32, u32, u32)> {
+        let pool = self.pool.as_ref()?;
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        Some((pool.size().saturating_sub(idle), idle, pool.options().get_max_connections()))
+    }
 }
 
 /// How the schema gets to be what this program knows.

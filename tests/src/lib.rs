@@ -14,11 +14,13 @@
 
 mod answer;
 mod caller;
+mod collector;
 mod database;
 
 pub mod documents;
 pub mod faults;
 pub mod gateways;
+mod prometheus;
 mod server;
 pub mod spicedb;
 pub mod tree;
@@ -27,7 +29,9 @@ pub mod world;
 
 pub use answer::Answer;
 pub use caller::{As, client};
+pub use collector::{Collector, SentSpan};
 pub use database::Database;
+pub use prometheus::Prometheus;
 pub use server::{Demo, Said, Server, Settings, Storage, port_of};
 pub use world::{Things, World};
 

@@ -286,6 +286,13 @@ impl Server {
         self.home.as_ref().map(|home| tail(&home.path().join("log"))).unwrap_or_default()
     }
 
+    /// All that it has logged, from the first line.
+    #[must_use]
+    pub fn whole_log(&self) -> String {
+        let home = self.home.as_ref().expect("a running server has a folder");
+        String::from_utf8_lossy(&fs::read(home.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
     /// Kills it, as a machine that runs out of memory would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

@@ -22,6 +22,7 @@ pub struct Client {
     credential: Option<(HeaderName, HeaderValue)>,
     turns: Arc<Semaphore>,
     deadline: Duration,
+    traceparent: Option<fn() -> Option<String>>,
 }
 
 /// What came back, whole.
@@ -62,6 +63,7 @@ impl Client {
             credential: credential(&settings.credential_header, settings.credential.as_ref())?,
             turns: Arc::new(Semaphore::new(settings.concurrency)),
             deadline: settings.timeout,
+            traceparent: settings.traceparent,
         })
     }
 
@@ -82,7 +84,10 @@ impl Client {
     }
 
     /// Posts to a path of the service with these headers. Waiting for a turn counts towards the deadline.
-    pub async fn send(&self, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, EngineError> {
+    pub async fn send(&self, path: &str, mut headers: HeaderMap, body: Vec<u8>) -> Result<Answer, EngineError> {
+        if let Some(trace) = self.traceparent.and_then(|trace| trace()?.parse().ok()) {
+            headers.insert("traceparent", trace);
+        }
         let call = async {
             let turn = self.turns.acquire().await.map_err(|closed| EngineError::Unavailable(closed.into()))?;
             let request = self.http.post(format!("{}{path}", self.base)).headers(headers).body(body);

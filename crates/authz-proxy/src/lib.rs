@@ -58,6 +58,8 @@ pub struct Settings {
     pub bare_ok: bool,
     /// In whose name relationships are removed when nobody in particular asks for it.
     pub acts_as: Principal,
+    /// What says which trace a call belongs to, as a W3C `traceparent`; it is sent along.
+    pub traceparent: Option<fn() -> Option<String>>,
 }
 
 impl Settings {
@@ -75,6 +77,7 @@ impl Settings {
             http2_only: false,
             bare_ok: false,
             acts_as: Principal::service_account("taskgate"),
+            traceparent: None,
         }
     }
 }

@@ -72,6 +72,8 @@ pub struct Settings {
     /// Whether [`Consistency::MinimizeLatency`] may be answered from a moment some seconds ago. Only where
     /// somebody remembers what has been written since, and asks fresher for that; else it means now.
     pub stale_reads: bool,
+    /// What says which trace a call belongs to, as a W3C `traceparent`; it is sent along.
+    pub traceparent: Option<fn() -> Option<String>>,
 }
 
 /// Settings that cannot be meant.
@@ -97,14 +99,20 @@ pub struct SpiceDb {
     stale_reads: bool,
 }
 
-/// What says who the gateway is.
+/// What says who the gateway is, and what a call is made for.
 #[derive(Clone)]
-struct Credential(Option<MetadataValue<Ascii>>);
+struct Credential {
+    token: Option<MetadataValue<Ascii>>,
+    traceparent: Option<fn() -> Option<String>>,
+}
 
 impl Interceptor for Credential {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
+        if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());
+        }
+        if let Some(trace) = self.traceparent.and_then(|trace| trace()?.parse().ok()) {
+            request.metadata_mut().insert("traceparent", trace);
         }
         Ok(request)
     }
@@ -131,7 +139,7 @@ impl SpiceDb {
         if let Some(token) = &mut token {
             token.set_sensitive(true);
         }
-        let credential = Credential(token);
+        let credential = Credential { token, traceparent: settings.traceparent };
         Ok(Self {
             permissions: PermissionsServiceClient::with_interceptor(channel.clone(), credential.clone()),
             schema: SchemaServiceClient::with_interceptor(channel.clone(), credential.clone()),

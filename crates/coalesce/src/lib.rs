@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{runtime::Handle, sync::oneshot};
+use tracing::{Instrument as _, Span};
 
 /// A question that can share a flight.
 pub trait Question: Send + 'static {
@@ -62,6 +63,8 @@ struct State<Q, A, E> {
 
 struct Waiting<Q, A, E> {
     question: Q,
+    /// What the asker is doing, for whoever follows its trace.
+    span: Span,
     answer: oneshot::Sender<Result<A, Unanswered<E>>>,
 }
 
@@ -84,7 +87,7 @@ impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Coalescer<Q, A, E
     /// Asks one question, alone or together with others.
     pub async fn ask(&self, question: Q) -> Result<A, Unanswered<E>> {
         let (answer, answered) = oneshot::channel();
-        if let Some(boarded) = self.shared.queue(Waiting { question, answer }) {
+        if let Some(boarded) = self.shared.queue(Waiting { question, span: Span::current(), answer }) {
             Flight(Arc::clone(&self.shared)).start(boarded);
         }
         answered.await.unwrap_or(Err(Unanswered::Lost))
@@ -144,10 +147,12 @@ impl<Q: Question, A, E> State<Q, A, E> {
 struct Flight<Q: Question, A: Send + 'static, E: Send + Sync + 'static>(Arc<Shared<Q, A, E>>);
 
 impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Flight<Q, A, E> {
-    /// Without a runtime, which is then going down, the passengers are lost.
+    /// Without a runtime, which is then going down, the passengers are lost. What is done for all of them is seen
+    /// in the trace of the first.
     fn start(self, boarded: Vec<Waiting<Q, A, E>>) {
+        let span = boarded.first().map_or_else(Span::none, |first| first.span.clone());
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(self.fly(boarded));
+            runtime.spawn(self.fly(boarded).instrument(span));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The decision cache's instruments.
 
-use crate::registry::{
+use crate::registry::cache::{
     CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
 };
 use metrics::{counter, histogram};

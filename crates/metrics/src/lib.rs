@@ -2,14 +2,22 @@
 //!
 //! Nothing else in the workspace names a metric. Instruments are written to the `metrics` facade, so what
 //! becomes of them is decided where the process starts. A new one is an entry in the registry and a line
-//! where it is counted; labels have closed sets of values, so no caller can make series.
+//! where it is counted; labels have values that no caller can add to, so no caller can make series.
 
 mod cache;
+mod document;
 mod dual_write;
+mod edges;
+mod engine;
+mod process;
 pub mod registry;
 mod routing;
 
 pub use cache::{Layer, cache_evicted, cache_hits, cache_lease_began, cache_misses, cache_told, cache_unanswered};
+pub use document::document;
 pub use dual_write::{DualWriteCounts, backlog, swept, tallies};
-pub use registry::{INSTRUMENTS, Instrument, Label, Shape};
+pub use edges::{Answering, Edge, Executed, Executing, failed};
+pub use engine::Measured;
+pub use process::{build, connections, statement};
+pub use registry::{Begins, Group, Instrument, Label, Shape, Values, instruments};
 pub use routing::RoutingCounts;

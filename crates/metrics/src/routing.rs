@@ -1,6 +1,6 @@
 //! The router's instruments: what an observer of it hears.
 
-use crate::registry::{SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, UNROUTABLE};
+use crate::registry::routing::{SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, UNROUTABLE};
 use authz::{Action, Kind};
 use authz_router::{Observer, Outcome, Skipped, Written};
 use metrics::counter;

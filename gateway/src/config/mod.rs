@@ -3,9 +3,11 @@
 
 mod graphql;
 mod sections;
+mod telemetry;
 
 pub use graphql::GraphQl;
-pub use sections::{Database, DualWrite, Metrics, Routing, Token};
+pub use sections::{Database, DualWrite, Routing, Token};
+pub use telemetry::{Metrics, Traces};
 
 use crate::{
     Introspection, Limits,
@@ -124,8 +126,10 @@ pub struct Config {
     pub dual_write: DualWrite,
     /// How it is followed which engine answers whom, and what a second one may cost.
     pub routing: Routing,
-    /// Where instruments are read.
+    /// Where instruments are read and sent.
     pub metrics: Metrics,
+    /// Where traces are sent.
+    pub traces: Traces,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged, as `tracing` filter directives.
@@ -159,6 +163,7 @@ impl Default for Config {
             dual_write: DualWrite::default(),
             routing: Routing::default(),
             metrics: Metrics::default(),
+            traces: Traces::default(),
             log_format: LogFormat::default(),
             log_filter: "info,sqlx=warn".to_owned(),
         }
@@ -244,6 +249,8 @@ impl Config {
             "configuration key `api_key_secret`: a secret has at least 32 bytes"
         );
         self.dual_write.check()?;
+        self.metrics.check()?;
+        self.traces.check()?;
         self.graphql.check(&self.limits)?;
         self.proxy.check()?;
         self.routing.check()?;
@@ -287,6 +294,11 @@ mod tests {
             ("[limits]\nbody_bytes = 'many'", "body_bytes"),
             ("storage = 'url'", "database_url"),
             ("[metrics]\nlisten = 'nowhere'", "listen"),
+            ("[metrics]\nrecord = false\nlisten = '127.0.0.1:0'", "metrics.record"),
+            ("[metrics]\notlp = 'collector:4317'", "metrics.otlp"),
+            ("[metrics]\npush_interval_ms = 0", "metrics.push_interval_ms"),
+            ("[traces]\notlp = 'grpc://collector'", "traces.otlp"),
+            ("[traces]\nratio = 1.5", "traces.ratio"),
             ("[dual_write]\npatience = 1", "patience"),
             ("[dual_write]\npatience_ms = 32000", "dual_write.patience_ms"),
             ("[dual_write]\nsweep_interval_ms = 0", "dual_write.sweep_interval_ms"),

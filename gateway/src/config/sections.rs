@@ -4,7 +4,7 @@ use authz::{Id, Principal};
 use identity::AuthContext;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 /// A configured token.
 #[derive(Clone, Debug, Deserialize)]
@@ -167,13 +167,4 @@ impl Routing {
         anyhow::ensure!(self.shadow_at_once <= 100_000, "configuration key `routing.shadow_at_once` is over 100000");
         Ok(())
     }
-}
-
-/// Where instruments are read.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Metrics {
-    /// An address of their own, open to whoever reaches it. Without one `/metrics` is beside the other
-    /// routes, for operators.
-    pub listen: Option<SocketAddr>,
 }

@@ -17,7 +17,7 @@ use authz_router::{EngineName, InUse, Router};
 use authz_spicedb::Watcher;
 use cache_redis::DecisionCache;
 use futures::future::join_all;
-use instruments::RoutingCounts;
+use instruments::{Measured, RoutingCounts};
 use proxy::Untold;
 use serde::Deserialize;
 use spicedb::Unordered;
@@ -151,9 +151,10 @@ struct Engines<'a> {
 }
 
 impl Engines<'_> {
-    /// Every engine comes to the router by this way, and what keeps its answers is put around it here: commands
-    /// write, too, and what they change is let go of like all else.
+    /// Every engine comes to the router by this way. What measures it is put around it here, and around that what
+    /// keeps its answers: commands write, too, and what they change is let go of like all else.
     fn add(&mut self, name: EngineName, engine: Arc<dyn Authorizer>) -> anyhow::Result<Option<Arc<DecisionCache>>> {
+        let engine: Arc<dyn Authorizer> = Arc::new(Measured::new(engine, name.to_string()));
         let cache = cache::around(&engine, &name, self.config)?;
         self.caches.extend(cache.clone());
         self.all.insert(name, cache.clone().map_or(engine, |cache| cache as _));
@@ -162,7 +163,7 @@ impl Engines<'_> {
 }
 
 /// Whether an engine answers now.
-async fn is_answering(engine: &dyn Authorizer) -> bool {
+pub(crate) async fn is_answering(engine: &dyn Authorizer) -> bool {
     let resource = ResourceRef { kind: Kind::Task, id: "readiness".into() };
     let check = [Check { resource, actions: Action::Read.into() }];
     let nobody = Principal::user("readiness");

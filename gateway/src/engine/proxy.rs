@@ -1,5 +1,6 @@
 //! The agentex-auth service as the engine, and as the one who knows callers: how it is configured.
 
+use crate::telemetry;
 use anyhow::Context as _;
 use authz::{EngineError, Kind, Known, RegistrationScan};
 use authz_proxy::{AuthnResolver, AuthzProxy, Settings};
@@ -59,7 +60,7 @@ impl Default for ProxySection {
 
 impl ProxySection {
     /// The engine. Nothing is sent yet.
-    pub(super) fn open(&self) -> anyhow::Result<AuthzProxy> {
+    pub(crate) fn open(&self) -> anyhow::Result<AuthzProxy> {
         let endpoint = self.endpoint.clone().context("configuration key `proxy.endpoint` is not set")?;
         let acts_as =
             self.acts_as.parse().with_context(|| format!("configuration key `proxy.acts_as`: `{}`", self.acts_as))?;
@@ -74,12 +75,13 @@ impl ProxySection {
             http2_only: self.http2_only,
             bare_ok: self.bare_ok,
             acts_as,
+            traceparent: Some(telemetry::traceparent),
         };
         AuthzProxy::new(settings).context("configuration key `proxy`")
     }
 
     /// Whether there is an address to speak to.
-    pub(super) const fn is_configured(&self) -> bool {
+    pub(crate) const fn is_configured(&self) -> bool {
         self.endpoint.is_some()
     }
 

@@ -1,6 +1,6 @@
 //! `SpiceDB` as the engine: how it is configured, and its schema.
 
-use crate::config::Config;
+use crate::{config::Config, telemetry};
 use anyhow::Context as _;
 use authz::{EngineError, Kind, Known, RegistrationScan};
 use authz_spicedb::{Settings, SpiceDb};
@@ -31,7 +31,7 @@ impl Default for SpiceDbSection {
 
 impl SpiceDbSection {
     /// Whether there is one to be used.
-    pub(super) const fn is_configured(&self) -> bool {
+    pub(crate) const fn is_configured(&self) -> bool {
         self.endpoint.is_some()
     }
 
@@ -50,12 +50,14 @@ impl SpiceDbSection {
         Ok(engine)
     }
 
-    fn open(&self, stale_reads: bool) -> anyhow::Result<SpiceDb> {
+    /// The engine, which was not asked anything yet.
+    pub(crate) fn open(&self, stale_reads: bool) -> anyhow::Result<SpiceDb> {
         let endpoint = self.endpoint.clone();
         let endpoint = endpoint.context("configuration key `spicedb.endpoint` is not set")?;
         anyhow::ensure!(self.timeout_ms > 0, "configuration key `spicedb.timeout_ms` is 0");
         let timeout = Duration::from_millis(self.timeout_ms);
-        SpiceDb::new(&Settings { endpoint, token: self.token.clone(), timeout, stale_reads })
+        let traceparent = Some(telemetry::traceparent as _);
+        SpiceDb::new(&Settings { endpoint, token: self.token.clone(), timeout, stale_reads, traceparent })
             .context("configuration key `spicedb`")
     }
 }

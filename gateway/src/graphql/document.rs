@@ -48,6 +48,25 @@ pub fn check(
     Ok(())
 }
 
+/// The name of the operation that `name` chooses, if it has one.
+pub fn name_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a str> {
+    let DocumentOperations::Multiple(operations) = &document.operations else { return None };
+    let chosen = match name {
+        Some(name) => operations.keys().find(|known| known.as_str() == name),
+        None => operations.keys().next().filter(|_| operations.len() == 1),
+    };
+    chosen.map(Name::as_str)
+}
+
+/// The word for what the operation that `name` chooses is: `query`, `mutation` or `subscription`.
+pub fn word(document: &ExecutableDocument, name: Option<&str>) -> &'static str {
+    match chosen(document, name).map(|operation| operation.ty) {
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        Some(OperationType::Query) | None => "query",
+    }
+}
+
 fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(&operation.node),

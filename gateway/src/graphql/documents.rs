@@ -4,7 +4,10 @@
 //! parsing and validating were half of the processor time of a small query. What was found out about a
 //! text is kept, as long as there is room for it.
 
-use super::{document::nested_variables, errors, limits};
+use super::{
+    document::{name_of, nested_variables},
+    errors, limits,
+};
 use crate::Limits;
 use async_graphql::{
     Name, Request, ServerError, ValidationResult, Value, Variables,
@@ -49,23 +52,28 @@ impl Documents {
         if let Some(known) = self.known.get(&text) {
             return Ok(known);
         }
-        let document = self.keep(&text)?;
+        let document = Arc::new(self.make(&text)?);
         self.known.insert(text, Arc::clone(&document));
         Ok(document)
     }
 
-    /// The same, for whoever keeps the document.
+    /// The same, for whoever keeps the document, because it is trusted.
     pub fn keep(&self, text: &str) -> Result<Arc<Document>, ServerError> {
+        Ok(Arc::new(Document { trusted: true, ..self.make(text)? }))
+    }
+
+    fn make(&self, text: &str) -> Result<Document, ServerError> {
         limits::text(text, &self.limits).map_err(errors::too_much)?;
         let parsed = parse_query(text).map_err(errors::unparsed)?;
         let counted = limits::document(&parsed).map_err(errors::too_much)?;
-        Ok(Arc::new(Document::of(parsed, text.len() <= SHORT, counted, self.limits)))
+        Ok(Document::of(parsed, text.len() <= SHORT, counted, self.limits))
     }
 }
 
 /// One document, and what is known about it.
 pub struct Document {
     parsed: ExecutableDocument,
+    trusted: bool,
     short: bool,
     counted: limits::Counted,
     limits: Limits,
@@ -89,12 +97,18 @@ impl Document {
             }
         }
         free.retain(|name| !bound.contains(name));
-        Self { parsed, short, counted, limits, free, valid: Mutex::default() }
+        Self { parsed, trusted: false, short, counted, limits, free, valid: Mutex::default() }
     }
 
     /// The document, parsed.
     pub const fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
+    }
+
+    /// The name of the operation in it that `name` chooses, if the deployment trusts the document. Nobody can make
+    /// up one of these.
+    pub fn trusted_name(&self, name: Option<&str>) -> Option<&str> {
+        self.trusted.then(|| name_of(&self.parsed, name).unwrap_or("unnamed"))
     }
 
     /// Whether it is so short that a person may have typed it.

@@ -4,6 +4,7 @@ use super::limits::TooMuch;
 use crate::Failure;
 use async_graphql::{ErrorExtensionValues, ServerError, Value, value};
 use http::{HeaderMap, HeaderName};
+use instruments::Edge;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -39,8 +40,9 @@ const LONGEST_ID: usize = 128;
 /// The longest message of the parser's, in characters.
 const LONGEST_MESSAGE: usize = 500;
 
-/// An error with a code.
+/// An error with a code, which is counted: it is told to the caller.
 pub fn coded(code: &str, mut error: ServerError) -> ServerError {
+    instruments::failed(Edge::GraphQl, code);
     error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
     error
 }

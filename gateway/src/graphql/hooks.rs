@@ -4,15 +4,21 @@
 //!   That is what the GraphQL specification says; async-graphql 7.0.17 by itself gives up the whole
 //!   parent object.
 //! - What is known to be valid is not validated again; and the caller pays for what is executed.
+//! - Of a request that is traced, fields that have fields are spans.
 
 use super::{access::Session, documents, errors};
+use crate::telemetry;
 use async_graphql::{
     Response, ServerError, ServerResult, ValidationResult, Value,
     extensions::{
         Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation, ResolveInfo,
     },
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+use tracing::{Instrument as _, Span};
 
 /// The extension.
 pub struct Hooks;
@@ -25,7 +31,19 @@ impl ExtensionFactory for Hooks {
 
 /// The errors of nullable fields of one request.
 #[derive(Default)]
-struct Caught(Mutex<Vec<ServerError>>);
+struct Caught {
+    errors: Mutex<Vec<ServerError>>,
+    traced: AtomicBool,
+}
+
+/// The span of a field; none, of one that is only read off its parent, and of an item of a list.
+fn span(info: &ResolveInfo<'_>) -> Span {
+    if info.field.selection_set.node.items.is_empty() || info.parent_type.starts_with('[') {
+        return Span::none();
+    }
+    let name = format_args!("{}.{}", info.parent_type, info.name);
+    tracing::debug_span!("field", otel.name = %name, graphql.field.path = %info.path_node)
+}
 
 #[async_trait::async_trait]
 impl Extension for Caught {
@@ -49,9 +67,12 @@ impl Extension for Caught {
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
         let nullable = !info.return_type.ends_with('!');
-        match next.run(ctx, info).await {
+        let span = if self.traced.load(Ordering::Relaxed) { span(&info) } else { Span::none() };
+        let resolved =
+            if span.is_none() { next.run(ctx, info).await } else { next.run(ctx, info).instrument(span).await };
+        match resolved {
             Err(error) if nullable => {
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+                self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
                 Ok(Some(Value::Null))
             }
             answer => answer,
@@ -59,8 +80,9 @@ impl Extension for Caught {
     }
 
     async fn execute(&self, ctx: &ExtensionContext<'_>, operation: Option<&str>, next: NextExecute<'_>) -> Response {
+        self.traced.store(telemetry::sampled(), Ordering::Relaxed);
         let mut response = next.run(ctx, operation).await;
-        response.errors.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        response.errors.append(&mut self.errors.lock().unwrap_or_else(PoisonError::into_inner));
         response
     }
 }

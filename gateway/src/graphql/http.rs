@@ -13,7 +13,7 @@ use super::{
     document::{self, Unfit},
     documents::Documents,
     errors::{self, said, settle},
-    graphiql,
+    graphiql, measured,
     media::{Media, is_json},
     persisted::{Persisted, Unfound},
     schema,
@@ -185,10 +185,13 @@ impl Edge {
             }
             Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, &unfit)])),
         }
+        let word = document::word(document.parsed(), name);
+        let trusted = document.trusted_name(name).map(ToOwned::to_owned);
         let mut request = document.request(params.variables);
         request.operation_name = params.operation_name;
         let schema = if tells && document.is_short() { &self.schema } else { &self.terse };
-        let response = schema.execute(request.data(Arc::clone(session))).await;
+        let executed = schema.execute(request.data(Arc::clone(session)));
+        let response = measured::execute(word, trusted.as_deref(), executed).await;
         let executed = response.errors.iter().all(|error| !error.path.is_empty());
         let mut errors = settle(response.errors);
         if !executed {

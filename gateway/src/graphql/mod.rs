@@ -21,6 +21,7 @@ mod http;
 mod input;
 mod lexer;
 mod limits;
+mod measured;
 mod media;
 mod orphans;
 mod page;

@@ -108,8 +108,6 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "engineRoutes"),
     ("Query", "engineRouteChanges"),
     ("Query", "explainAccess"),
-    ("Query", "engineRoutes"),
-    ("Query", "engineRouteChanges"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
     ("Mutation", "routeEngine"),

@@ -37,6 +37,14 @@ const INTERNAL: &[&str] = &[
     "deadline has elapsed",
 ];
 
+/// A code that dashboards do not know is one of many.
+#[test]
+fn each_is_counted_by_its_name() {
+    let counted = instruments::registry::edges::CODES;
+    let unknown: Vec<_> = table().into_keys().filter(|code| !counted.contains(&code.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?} are `other` in the metrics");
+}
+
 struct Reached(BTreeMap<String, BTreeSet<u16>>);
 
 impl Reached {

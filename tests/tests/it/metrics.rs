@@ -161,10 +161,76 @@ async fn g3_metrics_are_for_operators_and_have_few_series() {
     let text = answer.text();
     assert!(text.contains("# HELP task_fgac_dual_write_attempts_total ") && text.contains("# TYPE"), "{text}");
     let series = Series::of(&world.server.operator()).await.0;
-    assert!(series.len() < 200, "{} series: is a label unbounded?", series.len());
+    let dual_write = series.keys().filter(|name| name.starts_with("task_fgac_dual_write_")).count();
+    assert!(dual_write < 200, "{dual_write} series: is a label unbounded?");
     for secret in [&world.agent, world.owner.id()] {
         assert!(!text.contains(secret), "no ids in labels");
     }
+}
+
+#[tokio::test]
+async fn the_live_page_comes_from_here_alone_and_shows_operators_what_is_counted() {
+    let settings = Settings::default().with("TASKGATE_METRICS__LISTEN", "127.0.0.1:0");
+    let server = settings.start(Storage::Memory).await;
+    let page = server.anonymous().get("/console/metrics").await;
+    assert_eq!((page.status, page.headers["content-type"].to_str().unwrap()), (200, "text/html; charset=utf-8"));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let text = page.text();
+    for part in ["/console/metrics/metrics.js", "/console/metrics/metrics.css"] {
+        assert!(text.contains(part), "{text}");
+        let part = server.anonymous().get(part).await;
+        assert_eq!(part.status, 200);
+        assert!(!part.text().contains("https://") && !text.contains("//cdn"), "nothing from elsewhere");
+    }
+    let series = "/console/metrics/series";
+    assert_eq!(server.anonymous().get(series).await.status, 401);
+    for caller in [server.owner(), server.viewer(), server.agent()] {
+        let (there, nowhere) = (caller.get(series).await, caller.get("/console/metrics/seriez").await);
+        assert_eq!((there.status, there.without("series")), (404, nowhere.without("seriez")), "{}", caller.name);
+    }
+    let shown = server.operator().get(series).await;
+    assert!(shown.text().contains("taskgate_engine_calls_total{"), "also where metrics have another address");
+    // Every name that the page draws is there, or is one that waits for a first event.
+    let script = server.anonymous().get("/console/metrics/metrics.js").await.text();
+    let names = script.split(['"', '`']).filter(|word| word.starts_with("taskgate_"));
+    let known = blackbox::tree::read("observability/METRICS.md");
+    assert!(names.clone().count() > 8 && names.clone().all(|name| known.contains(&format!("`{name}`"))));
+}
+
+/// What callers make up (ids, names, texts, paths, methods) is in no label.
+#[tokio::test]
+async fn g3_callers_make_no_series() {
+    let world = World::with(quick(), Storage::Memory).await;
+    let made_up = async |number: usize| {
+        let task = world.secret().await;
+        let caller = world.server.viewer();
+        caller.get(&format!("/tasks/{task}")).await.expect(404);
+        caller.get(&format!("/tasks/name/nothing-{number}")).await.expect(404);
+        caller.get(&format!("/nothing-{number}/{task}")).await.expect(404);
+        let method = reqwest::Method::from_bytes(format!("MADE{number}").as_bytes()).unwrap();
+        caller.send(caller.request(method, "/tasks")).await;
+        let query = format!("query Made{number}($id: ID!) {{ a{number}: task(id: $id) {{ id }} }}");
+        caller.gql(&query, json!({ "id": task })).await;
+        caller.gql(&format!("{{ nothing{number} }}"), json!({})).await;
+        let token = Some(format!("nobodys-token-{number}"));
+        As::new("nobody", &world.server.demo.url(), token, None).get("/tasks").await.expect(401);
+    };
+    made_up(0).await;
+    // What is stored is told of from the first sweep on.
+    let begun = Instant::now();
+    while !Series::of(&world.server.operator()).await.0.contains_key("task_fgac_dual_write_intents_pending") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody sweeps");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let before: Vec<_> = Series::of(&world.server.operator()).await.0.into_keys().collect();
+    for number in 1..150 {
+        made_up(number).await;
+    }
+    let after: Vec<_> = Series::of(&world.server.operator()).await.0.into_keys().collect();
+    let born: Vec<_> =
+        after.iter().filter(|series| !before.contains(series) && !series.contains("\"/metrics\"")).collect();
+    assert!(born.is_empty(), "{born:#?}");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ fn settings() -> Settings {
         token: std::env::var("TEST_SPICEDB_TOKEN").ok().map(Into::into),
         timeout: Duration::from_secs(20),
         stale_reads: false,
+        traceparent: None,
     }
 }
 

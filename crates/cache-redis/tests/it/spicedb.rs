@@ -17,6 +17,7 @@ async fn two_nodes_on_it_are_as_good_as_the_embedded_engine() {
         token: std::env::var("TEST_SPICEDB_TOKEN").ok().map(Into::into),
         timeout: Duration::from_secs(20),
         stale_reads: true,
+        traceparent: None,
     };
     let (engine, redis) = (SpiceDb::new(&settings).unwrap(), redis());
     engine.write_schema().await.unwrap();

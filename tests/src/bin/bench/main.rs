@@ -22,6 +22,7 @@ mod ratio;
 mod readers;
 mod reconcile;
 mod revokes;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,9 @@ async fn main() -> ExitCode {
     }
     if wanted("ratio") {
         bars.extend(ratio::measure().await);
+    }
+    if wanted("telemetry") {
+        bars.extend(telemetry::measure().await);
     }
     if wanted("create") {
         bars.extend(create::measure().await);
