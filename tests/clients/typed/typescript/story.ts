@@ -1,6 +1,8 @@
 /** The README's story, told by the generated documents: what a viewer sees, what an owner does, what is denied. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { buildSchema, validateSchema } from "graphql";
 import { Client, Refused, type Trouble } from "./client.ts";
 import * as ask from "./generated/graphql.ts";
 
@@ -33,6 +35,9 @@ const [owner, viewer] = [client("owner"), client("viewer")];
 const hidden = (path: readonly string[]): object => ({ path, code: "NOT_FOUND" });
 const told = (errors: readonly Trouble[]): object[] =>
   errors.map((error) => ({ path: error.path, code: error.extensions?.code }));
+
+// The schema is one that every tool takes; the generators are content with less.
+assert.deepEqual(validateSchema(buildSchema(readFileSync("schema.graphql", "utf8"))), []);
 
 // The viewer lists, page by page, and may read and nothing else.
 assert.equal((await viewer.get(ask.ViewerDocument, {})).viewer.principal, member("viewer").principal);
