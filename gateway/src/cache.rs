@@ -141,8 +141,8 @@ struct Told(Arc<DecisionCache>);
 #[async_trait]
 impl Follower for Told {
     async fn changed(&self, changes: &[Change]) {
-        let changed: Vec<_> = changes.iter().map(|change| change.relationship.clone()).collect();
-        self.0.forget(&changed, None).await;
+        let edges: Vec<_> = changes.iter().map(|change| change.relationship.clone()).collect();
+        self.0.forget(&edges, None).await;
     }
 
     async fn missed(&self) {

@@ -19,3 +19,4 @@ fn engine() -> impl Future<Output = Arc<dyn Authorizer>> {
 }
 
 conformance::authorizer!(engine);
+conformance::corpus!(engine);

@@ -54,10 +54,10 @@ impl Explain {
         let storage = Storage::attach(&config).await?;
         crate::routes::read(&*storage.routes, &storage.engine.router).await?;
         let (engine, explainer) = storage.engine.explainers.of(self.account.as_deref(), resource.kind);
-        let explained = explainer.explain(&self.principal, self.action, &resource).await;
-        let written = explained.context("asking the engine").and_then(|explained| {
-            write(&explained, &engine, self.json)?;
-            Ok(if explained.disagrees() { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        let told = explainer.explain(&self.principal, self.action, &resource).await;
+        let written = told.context("asking the engine").and_then(|told| {
+            write(&told, &engine, self.json)?;
+            Ok(if told.disagrees() { ExitCode::from(3) } else { ExitCode::SUCCESS })
         });
         storage.close().await;
         written

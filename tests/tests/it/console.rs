@@ -1,11 +1,11 @@
 //! The console over HTTP: what the page and its assets are, and what they may do.
 
 use blackbox::{Server, Storage, tree};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use std::collections::BTreeSet;
 
 async fn ask(server: &Server, method: Method, path: &str) -> Response {
-    Client::new().request(method, format!("{}{path}", server.demo.url())).send().await.unwrap()
+    blackbox::client().request(method, format!("{}{path}", server.demo.url())).send().await.unwrap()
 }
 
 async fn get(server: &Server, path: &str) -> Response {

@@ -18,6 +18,7 @@ mod alone {
     }
 
     conformance::authorizer!(engine);
+    conformance::corpus!(engine);
 }
 
 mod at_another_engine {
@@ -28,6 +29,7 @@ mod at_another_engine {
     }
 
     conformance::authorizer!(engine);
+    conformance::corpus!(engine);
 }
 
 mod in_a_shadow {
@@ -38,6 +40,7 @@ mod in_a_shadow {
     }
 
     conformance::authorizer!(engine);
+    conformance::corpus!(engine);
 }
 
 mod with_a_shadow_that_fails {
@@ -50,6 +53,7 @@ mod with_a_shadow_that_fails {
     }
 
     conformance::authorizer!(engine);
+    conformance::corpus!(engine);
 }
 
 /// Each kind is answered for by another engine, and answers of one depend on what was said of another.
@@ -63,4 +67,5 @@ mod with_kinds_apart {
     }
 
     conformance::authorizer!(engine);
+    conformance::corpus!(engine);
 }

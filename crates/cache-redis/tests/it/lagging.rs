@@ -35,7 +35,7 @@ struct Replica {
 }
 
 /// How often it was asked so that it could choose.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Chose {
     a_while_ago: AtomicUsize,
     a_token: AtomicUsize,
@@ -101,9 +101,10 @@ impl Lagging {
         ConsistencyToken::new(log.len().to_string())
     }
 
+    /// Whether it was asked so that it could answer from before some writes. How often it could choose freely depends
+    /// on how quick the cases are.
     fn could_have_been_noticed(&self) {
-        let Chose { a_while_ago, a_token } = &*self.chose;
-        assert!(a_while_ago.load(SeqCst) > 0 && a_token.load(SeqCst) > 0, "it was always asked of this moment");
+        assert!(self.chose.a_token.load(SeqCst) > 0, "it was always asked of this moment: {:?}", self.chose);
     }
 }
 

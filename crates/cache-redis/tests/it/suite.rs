@@ -28,14 +28,17 @@ async fn two_nodes() -> Arc<dyn Authorizer> {
 mod process {
     use super::in_process;
     conformance::authorizer!(in_process);
+    conformance::corpus!(in_process);
 }
 
 mod redis_alone {
     use super::with_redis;
     conformance::authorizer!(with_redis);
+    conformance::corpus!(with_redis);
 }
 
 mod apart {
     use super::two_nodes;
     conformance::authorizer!(two_nodes);
+    conformance::corpus!(two_nodes);
 }
