@@ -4,17 +4,14 @@
 //! found together and checked together, and one that is missing, or hidden, is `null` in its place.
 
 use super::{
-    Core, Mutation,
     agent::AgentNode,
     entity::{Node, Sought, find},
-    requires,
     task::TaskNode,
     tracker::TrackerNode,
 };
 use crate::Failure;
 use async_graphql::{
-    Context, EmptySubscription, InputValueError, InputValueResult, MergedObject, Object, SDLExportOptions, Scalar,
-    ScalarType, Schema, SimpleObject, TypeDirective, Union, Value,
+    Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, SimpleObject, TypeDirective, Union, Value,
     registry::{MetaType, Registry},
 };
 use std::sync::LazyLock;
@@ -127,15 +124,8 @@ impl FederationQuery {
     }
 }
 
-/// Where reading starts, in the schema that composition is given.
-#[derive(MergedObject, Default)]
-#[graphql(name = "Query")]
-struct Part(Core);
-
 static SDL: LazyLock<String> = LazyLock::new(|| {
-    let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
-    let schema = Schema::build(Part::default(), Mutation::default(), EmptySubscription);
-    let sdl = schema.directive(requires::Requires).finish().sdl_with_options(options);
+    let sdl = super::sdl();
     let link =
         "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\", \"@shareable\"])\n";
     // Other graphs page as well; and what `@key` is, the link says.

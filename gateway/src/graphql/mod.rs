@@ -67,6 +67,11 @@ struct Core(
     routes::RouteQuery,
 );
 
+/// Where reading starts, for those who read the schema.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+struct Published(Core);
+
 /// Where writing starts. Fields run one after the other, in the order asked.
 #[derive(MergedObject, Default)]
 struct Mutation(
@@ -107,9 +112,10 @@ pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
     http::router(app, setup)
 }
 
-/// The schema, in the schema definition language.
+/// The schema, in the schema definition language, but for what only a router asks: nobody writes that into a client.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident();
-    schema(true).sdl_with_options(options)
+    let schema = async_graphql::Schema::build(Published::default(), Mutation::default(), EmptySubscription);
+    schema.directive(requires::Requires).finish().sdl_with_options(options)
 }

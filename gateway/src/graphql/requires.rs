@@ -105,8 +105,6 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "dualWrite"),
     ("Query", "dualWriteSwitches"),
     ("Query", "dualWriteSwitchChanges"),
-    ("Query", "engineRoutes"),
-    ("Query", "engineRouteChanges"),
     ("Query", "explainAccess"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),

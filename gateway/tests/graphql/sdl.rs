@@ -2,12 +2,14 @@
 //!
 //! `TASKGATE_BLESS=1 cargo test -p gateway --test graphql` rewrites them after an intended change.
 
+use crate::world::World;
 use async_graphql::parser::{
     parse_schema,
     types::{FieldDefinition, TypeKind, TypeSystemDefinition},
 };
 use gateway::graphql;
-use std::{fmt::Write as _, fs, path::Path};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 /// A field of an object type, as the published schema has it.
 pub struct Field {
@@ -35,6 +37,8 @@ pub fn fields() -> Vec<Field> {
 }
 
 fn read(object: &str, field: &FieldDefinition) -> Field {
+    let applied: BTreeSet<_> = field.directives.iter().map(|directive| directive.node.name.node.as_str()).collect();
+    assert_eq!(applied.len(), field.directives.len(), "{object}.{} has a directive twice", field.name.node);
     let requires = field.directives.iter().find(|directive| directive.node.name.node == "requires");
     let argument = |name: &str| {
         let value = &requires.unwrap().node.get_argument(name).unwrap().node;
@@ -63,6 +67,23 @@ fn the_schema_is_the_committed_one() {
 #[test]
 fn the_schema_of_the_subgraph_is_the_committed_one() {
     hold("subgraph.graphql", graphql::federation_sdl());
+}
+
+/// What only a router asks is all that is answered and not published.
+#[tokio::test]
+async fn what_is_published_is_what_is_answered() {
+    let query = "{ __schema { types { name fields { name } } } }";
+    let types = World::new().await.owner(query).await["data"]["__schema"]["types"].take();
+    let names = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let objects = types.as_array().unwrap().iter().filter(|object| object["fields"].is_array());
+    let answered: BTreeSet<_> = objects
+        .filter(|object| !names(object).starts_with("__") && names(object) != "Node")
+        .flat_map(|object| object["fields"].as_array().unwrap().iter().map(move |field| (names(object), names(field))))
+        .collect();
+    let published: BTreeSet<_> = fields().into_iter().map(|field| (field.object, field.name)).collect();
+    let others: Vec<_> = answered.difference(&published).map(|(object, field)| format!("{object}.{field}")).collect();
+    assert_eq!(others, ["Query._entities", "Query._service", "_Service.sdl"]);
+    assert!(published.is_subset(&answered));
 }
 
 #[test]

@@ -71,6 +71,11 @@ async fn a_generated_python_client_checks_strictly_and_tells_the_story() {
 }
 
 #[tokio::test]
+async fn graphql_over_http_passes_every_public_audit() {
+    passes("graphql_http.mjs").await;
+}
+
+#[tokio::test]
 async fn the_console_asks_what_the_schema_has_and_checks_strictly() {
     passes("console/check").await;
 }
