@@ -105,6 +105,8 @@ const OPERATED: &[(&str, &str)] = &[
     ("Query", "dualWrite"),
     ("Query", "dualWriteSwitches"),
     ("Query", "dualWriteSwitchChanges"),
+    ("Query", "engineRoutes"),
+    ("Query", "engineRouteChanges"),
     ("Query", "explainAccess"),
     ("Mutation", "reconcileDualWrite"),
     ("Mutation", "switchDualWrite"),
