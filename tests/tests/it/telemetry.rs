@@ -1,7 +1,10 @@
 //! Traces (G5) and logs: what a real collector is sent, what ties them together, and what neither may hold.
 
 use blackbox::{As, Collector, SentSpan, Settings, Storage, World, documents};
-use reqwest::Method;
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use serde_json::{Value, json};
 
 const CALLER_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -149,14 +152,18 @@ async fn a_request_id_ties_the_answer_the_log_and_the_trace() {
     let settings = Settings::default().with("TASKGATE_LOG_FILTER", "warn");
     let world = World::with(settings, Storage::Url).await;
     world.server.database().run("ALTER TABLE tasks RENAME TO tasks_gone").await;
-    let request = world.owner.request(Method::GET, "/tasks").header("x-request-id", "mine-42");
-    let failed = world.owner.send(request).await;
+    // In place of the one that all these callers send.
+    let called = |id: &str| -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static("x-request-id"), HeaderValue::from_str(id).unwrap())])
+    };
+    let failed = world.owner.send(world.owner.request(Method::GET, "/tasks").headers(called("mine-42"))).await;
     assert_eq!(failed.headers["x-request-id"], "mine-42");
     let log = world.server.whole_log();
     let line = log.lines().find(|line| line.contains("a dependency is unavailable")).unwrap_or_else(|| panic!("{log}"));
     assert!(line.contains("request.id=\"mine-42\""), "{line}");
-    let forged = world.owner.request(Method::GET, "/healthz").header("x-request-id", "a\" ERROR forged=\"b");
-    assert_ne!(world.owner.send(forged).await.headers["x-request-id"], "a\" ERROR forged=\"b");
+    let forgery = "a\" ERROR forged=\"b";
+    let forged = world.owner.request(Method::GET, "/healthz").headers(called(forgery));
+    assert_ne!(world.owner.send(forged).await.headers["x-request-id"], forgery);
 }
 
 /// Everything that is secret in the demo, and what is made, is used on both edges while all is logged and traced.
