@@ -112,7 +112,7 @@ async fn what_is_no_asset_is_not_found_and_not_kept() {
         assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
     }
     // Room for what comes later.
-    assert_eq!(get(&server, "/console/metrics").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(get(&server, "/console/nothing").await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
