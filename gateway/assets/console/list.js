@@ -96,6 +96,9 @@ export function taskList(place) {
     };
     /** @param {string | null | undefined} cursor */
     const more = async (cursor) => {
+      // Clicked twice, it would show the same page twice.
+      const button = foot.querySelector("button");
+      if (button) button.disabled = true;
       try {
         const next = await page(cursor ?? undefined);
         if (!next) return;

@@ -268,7 +268,9 @@ const STORIES = {
     const rows = page.locator("a.task");
     const settled = (count) => page.waitForFunction((count) => document.querySelectorAll("a.task").length === count, count);
     await settled(50);
+    const recent = await page.locator("ul.tasks").elementHandle();
     await page.getByLabel("Order").selectOption("Name");
+    await page.waitForFunction((list) => !list?.isConnected, recent);
     await page.getByRole("button", { name: "Show more" }).click();
     await settled(100);
     await page.getByRole("button", { name: "Show more" }).click();
