@@ -165,7 +165,7 @@ const STORIES = {
     assert.ok(await page.getByRole("tooltip", { name: "" }).filter({ hasText: "this is for its owner" }).first().isVisible());
     assert.equal(await page.locator(".tip:visible").count(), 1);
     await picture(page, "viewer-task");
-    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByRole("link", { name: "Access" }).press("Enter");
     await page.getByText("Only those who may share a task see whom it is shared with.").waitFor();
     assert.equal(await page.getByRole("row", { name: /^read/ }).getByRole("cell").last().innerText(), "Yes");
     assert.equal(await page.getByRole("row", { name: /^cancel/ }).getByRole("cell").last().innerText(), "No: for its owner");
