@@ -108,10 +108,16 @@ impl AgentStore for PgStore {
         let created = agents!(
             "WITH settled AS (
                 DELETE FROM intents WHERE id = $11 AND stage = 'open' RETURNING id
+            ), registered AS (
+                SELECT COALESCE((SELECT resource_created_at FROM relationships
+                    WHERE resource_kind = 'agent' AND resource_id = $1 LIMIT 1), now()) AS at
             ), item AS (
                 INSERT INTO agents (id, tenant, name, description, status, acp_type, acp_url, registration_metadata,
-                    registered_at, agent_input_type, creator_user_id, creator_service_account_id, zed_token)
-                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10, $12 FROM settled
+                    registered_at, agent_input_type, creator_user_id, creator_service_account_id, zed_token,
+                    created_at, updated_at)
+                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10, $12,
+                    registered.at, registered.at
+                FROM settled, registered
                 RETURNING *
             )
             SELECT",
@@ -195,7 +201,7 @@ const fn label(input: InputType) -> &'static str {
 const fn key(order: Order) -> Key {
     match order {
         Order::UpdatedAt => Key::Time("COALESCE(item.updated_at, 'epoch'::timestamptz)"),
-        Order::CreatedAt => Key::Time("COALESCE(item.created_at, 'epoch'::timestamptz)"),
+        Order::CreatedAt => Key::Birth("COALESCE(item.created_at, 'epoch'::timestamptz)"),
         Order::Name => Key::Text("item.name COLLATE \"C\""),
         Order::Id => Key::Text("item.id COLLATE \"C\""),
     }

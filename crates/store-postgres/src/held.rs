@@ -79,12 +79,12 @@ fn is_inside(sql: &mut Sql, kind: Kind, id: &str, principal: &Principal) {
 /// The id is read through a subquery, which hides it from the planner: a statement planned for this
 /// principal costs it what one planned for anybody does, and PostgreSQL keeps the latter. Planning took
 /// longer than finding what little is held.
-fn subject(sql: &mut Sql, edge: &str, principal: &Principal) {
+pub(crate) fn subject(sql: &mut Sql, edge: &str, principal: &Principal) {
     sql.push(" AND ").push(edge).push(".subject_kind = '").push(principal.kind().as_str()).push("'");
     sql.push(" AND ").push(edge).push(".subject_id = (SELECT ").push_bind(principal.id()).push("::text)");
 }
 
-fn one_of(relations: &[Relation]) -> String {
+pub(crate) fn one_of(relations: &[Relation]) -> String {
     let words: Vec<_> = relations.iter().map(|relation| relation.as_str()).collect();
     format!("ANY ('{{{}}}')", words.join(","))
 }

@@ -16,6 +16,7 @@ mod checkpoints;
 mod events;
 mod fault;
 mod held;
+mod led;
 mod ledger;
 mod list;
 mod messages;

@@ -5,7 +5,7 @@
 //! row whether it is held is right for the second and hopeless for the first. Statistics do not help:
 //! they may be missing, and they do not know where in the list the held rows stand. So the statement
 //! finds out for itself (see [`List::weighed`]), and each of its parts is written so that the planner has
-//! one way to run it.
+//! one way to run it. Lists in the order in which things came into being need none of that (see [`List::led`]).
 
 use crate::{
     fault::Fault,
@@ -20,7 +20,7 @@ const FEW: u32 = 2_000;
 
 /// For others the list is walked this far before what they hold is fetched all the same. About as dear
 /// as fetching [`FEW`].
-const WALK: u32 = 5_000;
+pub(crate) const WALK: u32 = 5_000;
 
 /// A table that is listed. Its rows are called `item` in all SQL.
 pub(crate) struct Table {
@@ -41,6 +41,8 @@ pub(crate) struct Table {
 pub(crate) enum Key {
     /// A time, never null.
     Time(&'static str),
+    /// When the resource that the scope is about came into being, never null.
+    Birth(&'static str),
     /// A text, never null, by its bytes.
     Text(&'static str),
 }
@@ -117,7 +119,8 @@ impl<T: Item + Send> List<'_, T> {
         self.cut(sql, start, limit);
     }
 
-    /// Weighs what the principal holds, then runs what is cheap for that weight:
+    /// In the order in which things came into being, `led` answers where it can. Otherwise weighs what the principal
+    /// holds, then runs what is cheap for that weight:
     ///
     /// - `walked`, for who holds more than a few: goes a bounded way along the list and keeps what is held.
     /// - `gathered`, for who holds a few, and where the walk did not fill the page: fetches what is held and
@@ -130,15 +133,22 @@ impl<T: Item + Send> List<'_, T> {
     fn weighed(&self, sql: &mut Sql, beside: &Beside) {
         let (few, short) = (format!("(SELECT edges FROM held) <= {FEW}"), format!("({WALKED}) < {}", self.fetched()));
         let narrow = self.narrowed == Narrowed::Indexed;
-        sql.push("WITH held AS MATERIALIZED (SELECT count(*) AS edges FROM (SELECT FROM (");
+        let led = self.can_be_led(beside);
+        let unless_led = if led { " AND NOT (SELECT it FROM enough)" } else { "" };
+        sql.push("WITH ");
+        if led {
+            self.led(sql, beside);
+            sql.push(", ");
+        }
+        sql.push("held AS MATERIALIZED (SELECT count(*) AS edges FROM (SELECT FROM (");
         held(sql, self.table.kind, beside);
         sql.push(") AS edge LIMIT ").push(FEW + 1).push(") AS counted), walked AS MATERIALIZED (");
         self.walked(sql, beside);
-        sql.push(" AND NOT ").push(&few);
+        sql.push(unless_led).push(" AND NOT ").push(&few);
         self.cut(sql, &self.window.start, self.fetched());
         sql.push("), gathered AS (");
         self.gathered(sql, beside);
-        sql.push(" AND ").push(if narrow { &few } else { &short });
+        sql.push(unless_led).push(" AND ").push(if narrow { &few } else { &short });
         self.cut(sql, &self.window.start, self.fetched());
         if narrow {
             sql.push("), picked AS (");
@@ -149,6 +159,9 @@ impl<T: Item + Send> List<'_, T> {
         sql.push(") SELECT * FROM gathered UNION ALL SELECT * FROM walked WHERE NOT ").push(&short);
         if narrow {
             sql.push(" UNION ALL SELECT * FROM picked");
+        }
+        if led {
+            sql.push(" UNION ALL SELECT * FROM led WHERE (SELECT it FROM enough)");
         }
         self.sorted(sql);
     }
@@ -201,25 +214,40 @@ impl<T: Item + Send> List<'_, T> {
     fn rows_from(&self, sql: &mut Sql, start: &Start) {
         sql.push(self.table.name).push(" AS item WHERE ").push(self.table.present);
         if let Start::After(after) = start {
-            let beyond = match self.window.direction {
-                Direction::Ascending => ") > (",
-                Direction::Descending => ") < (",
-            };
-            sql.push(" AND (").push(self.key.expression()).push(", ").push(ID).push(beyond);
+            sql.push(" AND (")
+                .push(self.key.expression())
+                .push(", ")
+                .push(ID)
+                .push(") ")
+                .push(self.beyond())
+                .push(" (");
             bind(sql, &after.key);
             sql.push(", (SELECT ").push_bind(after.id.as_ref()).push("::text))");
         }
     }
 
+    /// How what is behind a place compares with it.
+    pub(crate) const fn beyond(&self) -> &'static str {
+        match self.window.direction {
+            Direction::Ascending => ">",
+            Direction::Descending => "<",
+        }
+    }
+
+    /// Which way the list runs.
+    pub(crate) const fn way(&self) -> &'static str {
+        match self.window.direction {
+            Direction::Ascending => " ASC",
+            Direction::Descending => " DESC",
+        }
+    }
+
     fn sorted(&self, sql: &mut Sql) {
-        sql.push(match self.window.direction {
-            Direction::Ascending => " ORDER BY sort_key ASC, sort_id ASC",
-            Direction::Descending => " ORDER BY sort_key DESC, sort_id DESC",
-        });
+        sql.push(" ORDER BY sort_key").push(self.way()).push(", sort_id").push(self.way());
     }
 
     /// The limit is part of the text: as a parameter it would be unknown to a plan made once.
-    fn cut(&self, sql: &mut Sql, start: &Start, limit: u64) {
+    pub(crate) fn cut(&self, sql: &mut Sql, start: &Start, limit: u64) {
         self.sorted(sql);
         sql.push(" LIMIT ").push(limit);
         if let Start::Skip(rows) = start {
@@ -237,19 +265,22 @@ const ID: &str = "item.id COLLATE \"C\"";
 impl Key {
     const fn expression(self) -> &'static str {
         match self {
-            Self::Time(expression) | Self::Text(expression) => expression,
+            Self::Time(expression) | Self::Birth(expression) | Self::Text(expression) => expression,
         }
     }
 
     /// Whether the page starts at a key of this sort. Behind any other there is nothing.
     const fn fits(self, start: &Start) -> bool {
         let Start::After(after) = start else { return true };
-        matches!((self, &after.key), (Self::Time(_), SortKey::Time(_)) | (Self::Text(_), SortKey::Text(_)))
+        match self {
+            Self::Time(_) | Self::Birth(_) => matches!(after.key, SortKey::Time(_)),
+            Self::Text(_) => matches!(after.key, SortKey::Text(_)),
+        }
     }
 }
 
 /// Through a subquery, as the principal in `held`.
-fn bind(sql: &mut Sql, key: &SortKey) {
+pub(crate) fn bind(sql: &mut Sql, key: &SortKey) {
     sql.push("(SELECT ");
     match key {
         SortKey::Time(micros) => sql.push_bind(instant(*micros)).push("::timestamptz)"),

@@ -23,6 +23,7 @@ struct Walk<T> {
     start: Start,
     skip: u64,
     limit: usize,
+    kept: u64,
     found: Vec<T>,
 }
 
@@ -50,14 +51,15 @@ impl<T: Item + Send> List<'_, T> {
         let (mut walk, mut size) = (self.walk(), self.fetched().min(SIFT));
         for _ in 0..SIEVES {
             let batch = self.batch(pool, &walk.start, size).await?;
-            let last = self.last(&batch, size);
+            let (last, met) = (self.last(&batch, size), batch.len());
             let allowed = allowed(sieve, &batch).await?;
+            let before = walk.kept();
             walk.keep(batch.into_iter().filter(|item| allowed.contains(item.resource())));
             match last {
                 Some(last) if !walk.is_full() => walk.start = last,
                 _ => return Ok(Page::cut(walk.found, self.window.limit)),
             }
-            size = (size * 4).min(SIFT);
+            size = next(size, met, walk.kept() - before, walk.lacks());
         }
         let all = sieve.all().await.map_err(unanswered)?;
         Box::pin(self.page(pool, &all)).await
@@ -68,7 +70,7 @@ impl<T: Item + Send> List<'_, T> {
             Start::Skip(rows) => (Start::First, rows),
             ref start @ (Start::First | Start::After(_)) => (start.clone(), 0),
         };
-        Walk { start, skip, limit: self.window.limit as usize, found: Vec::new() }
+        Walk { start, skip, limit: self.window.limit as usize, kept: 0, found: Vec::new() }
     }
 
     async fn batch(&self, pool: &PgPool, start: &Start, size: u64) -> Result<Vec<T>, Fault> {
@@ -87,6 +89,7 @@ impl<T: Item + Send> List<'_, T> {
 impl<T> Walk<T> {
     fn keep(&mut self, items: impl Iterator<Item = T>) {
         for item in items {
+            self.kept += 1;
             if self.skip > 0 {
                 self.skip -= 1;
             } else {
@@ -95,10 +98,27 @@ impl<T> Walk<T> {
         }
     }
 
+    /// How many rows have been kept, those before the page included.
+    fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    /// How many rows are still to be met.
+    fn lacks(&self) -> u64 {
+        self.skip + (self.limit + 1).saturating_sub(self.found.len()) as u64
+    }
+
     /// Whether the page and the row behind it have been met.
     fn is_full(&self) -> bool {
         self.found.len() > self.limit
     }
+}
+
+/// How many rows to ask about next: as many as will do, and a quarter more, if there are as many to be kept among them as
+/// among the `met` ones; and four times as many as before while none is.
+fn next(size: u64, met: usize, kept: u64, lacks: u64) -> u64 {
+    let enough = (lacks * met as u64 * 5).div_ceil((kept * 4).max(1));
+    if kept == 0 { (size * 4).min(SIFT) } else { enough.clamp(size, SIFT) }
 }
 
 /// Those of the rows' resources that the engine lets through.
@@ -112,4 +132,19 @@ async fn allowed<T: Item>(sieve: &Sieve, rows: &[T]) -> Result<HashSet<Arc<str>>
 /// Nobody can say what is held: nothing is shown.
 fn unanswered(error: EngineError) -> Fault {
     Fault::Unavailable(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_asked_about_as_will_do() {
+        // A tenth is kept, and 46 are still to be met.
+        assert_eq!(next(51, 51, 5, 46), 587);
+        // Nearly all are.
+        assert_eq!(next(51, 51, 50, 1), 51);
+        // None was, and then: no more than may be asked about at once.
+        assert_eq!((next(51, 51, 0, 51), next(816, 816, 0, 51), next(51, 51, 1, 50)), (204, SIFT, SIFT));
+    }
 }

@@ -97,10 +97,14 @@ impl TaskStore for PgStore {
                 SELECT id, tenant FROM agents WHERE id = $1 AND tenant = $2 AND status <> 'DELETED'
             ), settled AS (
                 DELETE FROM intents USING agent WHERE intents.id = $11 AND intents.stage = 'open' RETURNING intents.id
+            ), registered AS (
+                SELECT COALESCE((SELECT resource_created_at FROM relationships
+                    WHERE resource_kind = 'task' AND resource_id = $3 LIMIT 1), now()) AS at
             ), item AS (
                 INSERT INTO tasks (id, name, status, status_reason, params, task_metadata, tenant, creator_user_id,
-                    creator_service_account_id, zed_token)
-                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9, $12 FROM agent, settled
+                    creator_service_account_id, zed_token, created_at, updated_at)
+                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9, $12, registered.at, registered.at
+                FROM agent, settled, registered
                 RETURNING *
             ), linked AS (
                 INSERT INTO task_agents (task_id, agent_id) SELECT item.id, agent.id FROM item, agent
@@ -243,7 +247,7 @@ pub(crate) fn creator_of(creator: Option<&Principal>, kind: PrincipalKind) -> Op
 const fn key(order: Order) -> Key {
     match order {
         Order::UpdatedAt => Key::Time("COALESCE(item.updated_at, 'epoch'::timestamptz)"),
-        Order::CreatedAt => Key::Time("COALESCE(item.created_at, 'epoch'::timestamptz)"),
+        Order::CreatedAt => Key::Birth("COALESCE(item.created_at, 'epoch'::timestamptz)"),
         Order::Name => Key::Text("COALESCE(item.name, '') COLLATE \"C\""),
         // As in the index: a cast from enum to text is not immutable.
         Order::Status => Key::Text(

@@ -263,9 +263,9 @@ impl AgentPermissions {
 #[graphql(remote = "agents::Order")]
 pub enum AgentOrderField {
     /// When it last changed.
-    #[default]
     UpdatedAt,
     /// When it was made.
+    #[default]
     CreatedAt,
     /// Its name.
     Name,
@@ -312,7 +312,7 @@ impl AgentQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "Latest change first, unless said otherwise.")] order_by: Option<OrderBy<AgentOrderField>>,
+        #[graphql(desc = "Newest first, unless said otherwise.")] order_by: Option<OrderBy<AgentOrderField>>,
     ) -> Result<Option<Page<AgentNode>>, Failure> {
         let session = Session::of(ctx);
         let by = order_by.unwrap_or_default();

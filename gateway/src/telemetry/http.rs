@@ -40,31 +40,39 @@ fn known(method: &Method) -> &str {
 }
 
 /// A request's span: nothing of its headers but its id, nothing of its query and its body. Whatever is logged
-/// within shows it, so it is not left out before the last error is.
+/// within shows it, so it is not left out before the last error is. Of a request that is not traced it is in the log only.
 fn span(request: &Request, id: &str, route: Option<&str>) -> Span {
-    let method = known(request.method());
+    let (method, path) = (known(request.method()), request.uri().path());
+    let Some(caller) = traces::take_up(request.headers()) else {
+        return tracing::error_span!(
+            target: traces::UNTRACED,
+            "request",
+            request.id = id,
+            http.request.method = method,
+            url.path = path,
+            http.response.status_code = Empty,
+        );
+    };
     let span = tracing::error_span!(
+        target: traces::REQUEST,
         "request",
         request.id = id,
         http.request.method = method,
-        url.path = request.uri().path(),
+        url.path = path,
         trace_id = Empty,
         http.route = Empty,
         http.response.status_code = Empty,
-        otel.kind = Empty,
+        otel.kind = "server",
         otel.name = Empty,
         otel.status_code = Empty,
     );
-    if traces::are_made() {
-        // Before the span is in a trace, since what it is then called stays.
-        span.record("otel.kind", "server");
-        span.record("otel.name", route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}")));
-        if let Some(route) = route {
-            span.record("http.route", route);
-        }
-        if let Some(trace) = traces::take_up(&span, request.headers()) {
-            span.record("trace_id", trace.to_string());
-        }
+    // Before the span is in a trace, since what it is then called stays.
+    span.record("otel.name", route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}")));
+    if let Some(route) = route {
+        span.record("http.route", route);
+    }
+    if let Some(trace) = traces::join(&span, caller) {
+        span.record("trace_id", trace.to_string());
     }
     span
 }

@@ -16,9 +16,9 @@ use anyhow::Context as _;
 use statements::Statements;
 use std::io::IsTerminal as _;
 use traces::Traces;
-use tracing::Level;
+use tracing::{Level, Metadata, subscriber::Interest};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, filter::dynamic_filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
 /// What runs until the process ends.
@@ -35,16 +35,21 @@ impl Telemetry {
     pub fn start(config: &Config) -> anyhow::Result<Self> {
         let traces = Traces::start(&config.traces)?;
         let statements = Statements::new(traces.as_ref().map(Traces::tracer));
-        let spans = || Targets::new().with_target("gateway", Level::DEBUG).with_target("instruments", Level::DEBUG);
-        // Spans are there for it to hang its own on; nothing at all is, where nobody wants to know.
-        let driver = match (&traces, config.metrics.record) {
-            (Some(_), _) => spans().with_target(statements::TARGET, Level::DEBUG),
-            (None, true) => Targets::new().with_target(statements::TARGET, Level::DEBUG),
-            (None, false) => Targets::new(),
-        };
+        // What belongs to no trace is not made; and nothing at all is heard, where nobody wants to know.
+        let (traced, counted) = (traces.is_some(), config.metrics.record);
+        let spans = dynamic_filter_fn(traces::belongs)
+            .with_callsite_filter(|what| sometimes(traces::may_belong(what)))
+            .with_max_level_hint(Level::DEBUG);
+        let heard = move |what: &Metadata<'_>| (traced || counted) && what.target() == statements::TARGET;
+        let driver = dynamic_filter_fn(move |what, within| heard(what) || traced && traces::belongs(what, within))
+            .with_callsite_filter(move |what| match heard(what) {
+                true => Interest::always(),
+                false => sometimes(traced && traces::may_belong(what)),
+            })
+            .with_max_level_hint(Level::DEBUG);
         tracing_subscriber::registry()
             .with(log(config)?)
-            .with(traces.as_ref().map(|traces| traces.layer().with_filter(spans())))
+            .with(traces.as_ref().map(|traces| traces.layer().with_filter(spans)))
             // Not an option, which does not tell a layer what it is a part of.
             .with(statements.with_filter(driver))
             .init();
@@ -57,6 +62,11 @@ impl Telemetry {
             traces.stop().await;
         }
     }
+}
+
+/// Whether it has to be asked each time, or never.
+fn sometimes(it_may: bool) -> Interest {
+    if it_may { Interest::sometimes() } else { Interest::never() }
 }
 
 /// The log on standard error.

@@ -14,19 +14,22 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracer, SdkTracerProvider},
 };
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
-use tracing::{Span, Subscriber};
+use std::{sync::OnceLock, time::Duration};
+use tracing::{Metadata, Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{layer, registry::LookupSpan};
 
 /// How long a collector may take to take spans, and the process to hand over the last ones.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whether spans are made at all.
-static TRACING: AtomicBool = AtomicBool::new(false);
+/// The share of requests that are traced, of those that no trace leads to; none where nothing is traced.
+static SHARE: OnceLock<f64> = OnceLock::new();
+
+/// Where the span of a request comes from that is traced.
+pub const REQUEST: &str = "gateway::request::traced";
+
+/// Where the span of a request comes from that is not.
+pub const UNTRACED: &str = "gateway::request::untraced";
 
 /// What makes spans and sends them.
 pub struct Traces {
@@ -50,14 +53,14 @@ impl Traces {
     pub fn start(settings: &config::Traces) -> anyhow::Result<Option<Self>> {
         let Some(collector) = &settings.otlp else { return Ok(None) };
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).with_timeout(PATIENCE).build();
-        // A caller who is traced goes on being traced; of the others, a share.
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.ratio)));
+        // Which share of the others is traced has been decided before their spans are made.
+        let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
         let provider = SdkTracerProvider::builder()
             .with_resource(resource())
             .with_sampler(sampler)
             .with_batch_exporter(exporter.context("configuration key `traces.otlp`")?)
             .build();
-        TRACING.store(true, Ordering::Relaxed);
+        SHARE.get_or_init(|| settings.ratio);
         Ok(Some(Self { tracer: provider.tracer("taskgate"), provider }))
     }
 
@@ -101,12 +104,25 @@ impl Extractor for Carried<'_> {
 
 /// Whether there are traces at all.
 pub fn are_made() -> bool {
-    TRACING.load(Ordering::Relaxed)
+    SHARE.get().is_some()
+}
+
+/// Whether to trace a request, and what its caller says of the trace it is a part of. A caller who is in a trace stays in
+/// it, and has said whether it is kept; of the others a share is traced. The rest have no spans, which would cost them
+/// more than all that is counted of them.
+pub fn take_up(headers: &HeaderMap) -> Option<Context> {
+    let share = SHARE.get()?;
+    if headers.contains_key("traceparent") {
+        let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Carried(headers));
+        if caller.span().span_context().is_valid() {
+            return Some(caller);
+        }
+    }
+    (rand::random::<f64>() < *share).then(Context::new)
 }
 
 /// Makes a request's span a part of the trace that its caller is in, and says which trace it is in.
-pub fn take_up(span: &Span, headers: &HeaderMap) -> Option<TraceId> {
-    let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Carried(headers));
+pub fn join(span: &Span, caller: Context) -> Option<TraceId> {
     // The span is new and not entered, so it takes a parent.
     drop(span.set_parent(caller));
     let context = span.context();
@@ -114,19 +130,35 @@ pub fn take_up(span: &Span, headers: &HeaderMap) -> Option<TraceId> {
     (trace != TraceId::INVALID).then_some(trace)
 }
 
+/// Whether something is a span of a trace: that of a request that is traced, and all that is done for it.
+pub fn belongs<S: Subscriber + for<'a> LookupSpan<'a>>(what: &Metadata<'_>, within: &layer::Context<'_, S>) -> bool {
+    may_belong(what) && (what.target() == REQUEST || within.lookup_current().is_some())
+}
+
+/// Whether something may be one.
+pub fn may_belong(what: &Metadata<'_>) -> bool {
+    let ours =
+        |of: &str| what.target() == of || what.target().strip_prefix(of).is_some_and(|rest| rest.starts_with("::"));
+    what.is_span() && what.target() != UNTRACED && (ours("gateway") || ours("instruments"))
+}
+
+/// The context of what is being done, if it is a part of a trace.
+fn current() -> Option<Context> {
+    let span = Span::current();
+    let traced = are_made() && span.metadata().is_some_and(|metadata| metadata.target() != UNTRACED);
+    traced.then(|| span.context())
+}
+
 /// Whether what is being done is traced, so that details are worth a span.
 #[must_use]
 pub fn sampled() -> bool {
-    are_made() && Span::current().context().span().span_context().is_sampled()
+    current().is_some_and(|context| context.span().span_context().is_sampled())
 }
 
 /// What is being done, for another service to go on from: a W3C `traceparent`.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    if !are_made() {
-        return None;
-    }
-    let context = Span::current().context();
+    let context = current()?;
     let span = context.span();
     let span = span.span_context();
     span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))

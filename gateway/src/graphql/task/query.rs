@@ -18,9 +18,9 @@ use serde_json::Value;
 #[graphql(remote = "tasks::Order")]
 pub enum TaskOrderField {
     /// When it last changed.
-    #[default]
     UpdatedAt,
     /// When it was made.
+    #[default]
     CreatedAt,
     /// Its name.
     Name,
@@ -78,7 +78,7 @@ impl TaskQuery {
         #[graphql(desc = "At most this many, from 1 to 100.", default = 50)] first: Option<i32>,
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
         #[graphql(desc = "Only those that fit.")] filter: Option<TaskFilter>,
-        #[graphql(desc = "Latest change first, unless said otherwise.")] order_by: Option<OrderBy<TaskOrderField>>,
+        #[graphql(desc = "Newest first, unless said otherwise.")] order_by: Option<OrderBy<TaskOrderField>>,
     ) -> Result<Option<Page<TaskNode>>, Failure> {
         let session = Session::of(ctx);
         let (filter, by) = (filter.unwrap_or_default(), order_by.unwrap_or_default());

@@ -12,9 +12,13 @@ const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const READABLE: u32 = 100;
 const ROUNDS: usize = 300;
 
-/// The lists that are measured; the first has the bar.
+/// The lists that are measured; the first two have the bar.
 const LISTS: &[(&str, &str)] = &[
-    ("latest change first", "{ tasks(first: 50) { nodes { id name status } pageInfo { hasNextPage } } }"),
+    ("newest first", "{ tasks(first: 50) { nodes { id name status } pageInfo { hasNextPage } } }"),
+    (
+        "latest change first",
+        "{ tasks(first: 50, orderBy: { field: UPDATED_AT }) { nodes { id name status } pageInfo { hasNextPage } } }",
+    ),
     ("by name", "{ tasks(first: 50, orderBy: { field: NAME, direction: ASC }) { nodes { id name status } } }"),
     ("running ones", "{ tasks(first: 50, filter: { status: RUNNING }) { nodes { id name status } } }"),
 ];
@@ -25,18 +29,19 @@ pub async fn fill(server: &Server, reader: &As, size: u32) {
     let (owner, reader, step) = (owner.id(), reader.id(), size / READABLE);
     database
         .run(&format!(
-            "CREATE TABLE made AS SELECT i, gen_random_uuid()::text AS id FROM generate_series(0, {size} - 1) AS i;
+            "CREATE TABLE made AS SELECT i, gen_random_uuid()::text AS id, now() - i * interval '1 second' AS at
+                FROM generate_series(0, {size} - 1) AS i;
              INSERT INTO tasks (id, name, status, status_reason, created_at, updated_at, params, task_metadata, tenant, creator_user_id)
-                SELECT id, 'made-' || md5(id), 'RUNNING', 'made', now() - i * interval '1 second',
+                SELECT id, 'made-' || md5(id), 'RUNNING', 'made', at,
                     now() - (random() * {size}) * interval '1 second', '{{\"goal\":\"be many\"}}', jsonb_build_object('k', i % 10),
                     'demo', '{owner}'
                 FROM made;
              INSERT INTO task_agents (task_id, agent_id) SELECT id, '{agent}' FROM made;
-             INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
-                SELECT 'task', id, relation, subject_kind, subject_id FROM made, (VALUES
+             INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id, resource_created_at)
+                SELECT 'task', id, relation, subject_kind, subject_id, at FROM made, (VALUES
                     ('tenant', 'tenant', 'demo'), ('parent_agent', 'agent', '{agent}'), ('owner', 'user', '{owner}')
                 ) AS held (relation, subject_kind, subject_id)
-                UNION ALL SELECT 'task', id, 'viewer', 'user', '{reader}' FROM made WHERE i % {step} = 0;
+                UNION ALL SELECT 'task', id, 'viewer', 'user', '{reader}', at FROM made WHERE i % {step} = 0;
              DROP TABLE made;"
         ))
         .await;
@@ -80,7 +85,7 @@ pub async fn measure() -> Vec<Bar> {
             at_least: false,
         });
     }
-    bars.truncate(1);
+    bars.truncate(2);
     for case in cases {
         case.server.database().clone().drop().await;
     }

@@ -11,14 +11,15 @@ use serde_json::json;
 const TASKS: usize = 1_000;
 const ROUNDS: usize = 31;
 const DOCUMENT: &str = "query($these: [_Any!]!) { _entities(representations: $these) { ... on Task {
-    id name status createdAt updatedAt params creator } } }";
+    id name status statusReason createdAt updatedAt taskMetadata } } }";
 
 /// The time for one over that for the other.
 pub async fn measure() -> Vec<Bar> {
     let world = World::on(Server::start(Storage::Url).await);
     let mut these = vec![];
     for n in 0..TASKS {
-        let input = json!({ "agentId": world.agent, "name": world::nobody(), "params": { "goal": "measure", "n": n } });
+        let input =
+            json!({ "agentId": world.agent, "name": world::nobody(), "taskMetadata": { "goal": "measure", "n": n } });
         these.push(json!({ "__typename": "Task", "id": world.make(input).await }));
     }
     let (url, token) = (world.server.demo.url(), world.owner.token.clone().unwrap());
