@@ -1,7 +1,10 @@
 //! The decision cache's instruments.
 
-use crate::registry::cache::{
-    CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
+use crate::{
+    handles::add,
+    registry::cache::{
+        CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
+    },
 };
 use metrics::{counter, histogram};
 use std::time::Duration;
@@ -32,13 +35,13 @@ impl Layer {
 /// Counts answers that were kept.
 pub fn cache_hits(layer: Layer, hits: usize) {
     if hits > 0 {
-        counter!(CACHE_HITS.name, "layer" => layer.as_str()).increment(hits as u64);
+        add(&CACHE_HITS, [layer.as_str()], hits as u64);
     }
 }
 
 /// Counts answers that were not, or not as a whole.
 pub fn cache_misses(misses: usize) {
-    counter!(CACHE_MISSES.name).increment(misses as u64);
+    add(&CACHE_MISSES, [], misses as u64);
 }
 
 /// Counts a change after which answers were let go of.

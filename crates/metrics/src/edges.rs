@@ -1,9 +1,12 @@
 //! What callers ask and are answered, counted where the answer leaves.
 
-use crate::registry::edges::{
-    CODES, FAILURES, GRAPHQL_DURATION, GRAPHQL_OPERATIONS, HTTP_DURATION, HTTP_REQUESTS, HTTP_UNDER_WAY, METHODS, OTHER,
+use crate::{
+    handles::{add, known, record, shift},
+    registry::edges::{
+        CODES, FAILURES, GRAPHQL_DURATION, GRAPHQL_OPERATIONS, HTTP_DURATION, HTTP_REQUESTS, HTTP_UNDER_WAY, METHODS,
+        OTHER,
+    },
 };
-use metrics::{SharedString, counter, gauge, histogram};
 use std::time::Instant;
 
 /// Which edge answers.
@@ -26,7 +29,7 @@ pub fn failed(edge: Edge, code: &str) {
         Edge::Rest => "rest",
         Edge::GraphQl => "graphql",
     };
-    counter!(FAILURES.name, "edge" => edge, "code" => of(CODES, code)).increment(1);
+    add(&FAILURES, [edge, of(CODES, code)], 1);
 }
 
 /// An HTTP request that is being answered. It is counted when this is dropped, whoever drops it: one that was
@@ -34,7 +37,7 @@ pub fn failed(edge: Edge, code: &str) {
 #[derive(Debug)]
 pub struct Answering {
     method: &'static str,
-    route: SharedString,
+    route: &'static str,
     since: Instant,
     status: &'static str,
 }
@@ -43,8 +46,8 @@ impl Answering {
     /// A request arrives: with this method, for the route of this template, if there is one.
     #[must_use]
     pub fn begin(method: &str, route: Option<&str>) -> Self {
-        gauge!(HTTP_UNDER_WAY.name).increment(1.0);
-        let route = route.map_or(SharedString::const_str(OTHER), |route| SharedString::from_owned(route.to_owned()));
+        shift(&HTTP_UNDER_WAY, [], 1.0);
+        let route = route.map_or(OTHER, known);
         Self { method: of(METHODS, method), route, since: Instant::now(), status: "gone" }
     }
 
@@ -62,10 +65,10 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let (method, route) = (self.method, self.route.clone());
-        gauge!(HTTP_UNDER_WAY.name).decrement(1.0);
-        histogram!(HTTP_DURATION.name, "method" => method, "route" => route.clone()).record(self.since.elapsed());
-        counter!(HTTP_REQUESTS.name, "method" => method, "route" => route, "status" => self.status).increment(1);
+        let Self { method, route, since, status } = *self;
+        shift(&HTTP_UNDER_WAY, [], -1.0);
+        record(&HTTP_DURATION, [method, route], since.elapsed().as_secs_f64());
+        add(&HTTP_REQUESTS, [method, route, status], 1);
     }
 }
 
@@ -83,7 +86,7 @@ pub enum Executed {
 /// A GraphQL operation that is being executed.
 #[derive(Debug)]
 pub struct Executing {
-    operation: SharedString,
+    operation: &'static str,
     since: Instant,
 }
 
@@ -92,9 +95,7 @@ impl Executing {
     /// make up any other.
     #[must_use]
     pub fn begin(trusted: Option<&str>) -> Self {
-        let operation =
-            trusted.map_or(SharedString::const_str(OTHER), |name| SharedString::from_owned(name.to_owned()));
-        Self { operation, since: Instant::now() }
+        Self { operation: trusted.map_or(OTHER, known), since: Instant::now() }
     }
 
     /// It is over.
@@ -104,7 +105,7 @@ impl Executing {
             Executed::Partly => "partial",
             Executed::Refused => "refused",
         };
-        histogram!(GRAPHQL_DURATION.name, "operation" => self.operation.clone()).record(self.since.elapsed());
-        counter!(GRAPHQL_OPERATIONS.name, "operation" => self.operation, "outcome" => outcome).increment(1);
+        record(&GRAPHQL_DURATION, [self.operation], self.since.elapsed().as_secs_f64());
+        add(&GRAPHQL_OPERATIONS, [self.operation, outcome], 1);
     }
 }

@@ -1,14 +1,16 @@
 //! An authorization engine whose calls are counted, timed, and spans of the trace they belong to.
 
-use crate::registry::engine::{
-    CALLS, DECISIONS, ENGINE_BATCH, ENGINE_CALLS, ENGINE_DURATION, GIVEN_UP, NONE, OUTCOMES, SEVERAL,
+use crate::{
+    handles::{add, known, record},
+    registry::engine::{
+        CALLS, DECISIONS, ENGINE_BATCH, ENGINE_CALLS, ENGINE_DURATION, GIVEN_UP, NONE, OUTCOMES, SEVERAL,
+    },
 };
 use async_trait::async_trait;
 use authz::{
     Action, ActionSet, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder,
     Kind, Lookup, Principal, Registration, Relationship, ResourceRef,
 };
-use metrics::{SharedString, counter, histogram};
 use std::{sync::Arc, time::Instant};
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -16,13 +18,13 @@ use tracing::{Instrument as _, Span, field::Empty};
 pub struct Measured {
     inner: Arc<dyn Authorizer>,
     /// The engine's name.
-    engine: SharedString,
+    engine: &'static str,
 }
 
 /// A call under way. It is counted when this is dropped: one that has no outcome by then was given up by whoever
 /// asked, because it took too long or nobody waits for the answer any more.
 struct Call {
-    engine: SharedString,
+    engine: &'static str,
     asked: &'static str,
     action: &'static str,
     outcome: &'static str,
@@ -31,24 +33,21 @@ struct Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Self { asked: call, action, outcome, since, .. } = *self;
-        let engine = &self.engine;
-        histogram!(ENGINE_DURATION.name, "engine" => engine.clone(), "call" => call).record(since.elapsed());
-        counter!(ENGINE_CALLS.name, "engine" => engine.clone(), "call" => call, "action" => action, "outcome" => outcome)
-            .increment(1);
+        let Self { engine, asked: call, action, outcome, since } = *self;
+        record(&ENGINE_DURATION, [engine, call], since.elapsed().as_secs_f64());
+        add(&ENGINE_CALLS, [engine, call, action, outcome], 1);
     }
 }
 
 impl Measured {
     /// The engine `inner`, which is called `engine`. Its counters are there from now on.
     #[must_use]
-    pub fn new(inner: Arc<dyn Authorizer>, engine: impl Into<Arc<str>>) -> Self {
-        let engine = SharedString::from_shared(engine.into());
+    pub fn new(inner: Arc<dyn Authorizer>, engine: impl AsRef<str>) -> Self {
+        let engine = known(engine.as_ref());
         for call in CALLS {
             let action = if ["check", "lookup"].contains(call) { Action::Read.as_str() } else { NONE };
             for outcome in OUTCOMES {
-                counter!(ENGINE_CALLS.name, "engine" => engine.clone(), "call" => *call, "action" => action, "outcome" => *outcome)
-                    .increment(0);
+                add(&ENGINE_CALLS, [engine, call, action, outcome], 0);
             }
         }
         Self { inner, engine }
@@ -61,14 +60,14 @@ impl Measured {
         resources: usize,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let span = tracing::debug_span!(
             "engine",
             otel.name = call,
             otel.kind = "client",
             otel.status_code = Empty,
             error.r#type = Empty,
-            authz.engine = &*engine,
+            authz.engine = engine,
             authz.action = action,
             authz.resources = resources,
         );
@@ -110,7 +109,7 @@ fn decided(checks: &[Check], decisions: &[Decision]) {
             }
         }
         for (decision, count) in [("all", all), ("some", some), ("none", none)].into_iter().filter(|(_, n)| *n > 0) {
-            counter!(DECISIONS.name, "resource" => kind.as_str(), "decision" => decision).increment(count);
+            add(&DECISIONS, [kind.as_str(), decision], count);
         }
     }
 }
@@ -165,13 +164,13 @@ impl Authorizer for Measured {
 
     fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
         let Bound { engine, asks_to_create } = self.inner.on_behalf(behalf)?;
-        Some(Bound { engine: Arc::new(Self { inner: engine, engine: self.engine.clone() }), asks_to_create })
+        Some(Bound { engine: Arc::new(Self { inner: engine, engine: self.engine }), asks_to_create })
     }
 }
 
 impl Measured {
     fn batch(&self, call: &'static str, resources: usize) {
         let resources = u32::try_from(resources).unwrap_or(u32::MAX);
-        histogram!(ENGINE_BATCH.name, "engine" => self.engine.clone(), "call" => call).record(resources);
+        record(&ENGINE_BATCH, [self.engine, call], resources.into());
     }
 }

@@ -1,7 +1,10 @@
 //! The process and its database connections.
 
-use crate::registry::process::{BUILD, SQL_CONNECTIONS, SQL_CONNECTIONS_MOST, SQL_DURATION, VERBS};
-use metrics::{gauge, histogram};
+use crate::{
+    handles::record,
+    registry::process::{BUILD, SQL_CONNECTIONS, SQL_CONNECTIONS_MOST, SQL_DURATION, VERBS},
+};
+use metrics::gauge;
 
 /// Says which build this is.
 pub fn build(version: &'static str) {
@@ -18,5 +21,5 @@ pub fn connections(used: u32, idle: u32, most: u32) {
 /// Records how long a statement took, in seconds; `begins` is its first word, in any case.
 pub fn statement(begins: &str, seconds: f64) {
     let verb = VERBS.iter().copied().find(|verb| begins.eq_ignore_ascii_case(verb)).unwrap_or("other");
-    histogram!(SQL_DURATION.name, "statement" => verb).record(seconds);
+    record(&SQL_DURATION, [verb], seconds);
 }

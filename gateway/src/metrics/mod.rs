@@ -83,6 +83,7 @@ impl Metrics {
         let recorder = prometheus()?;
         let handle = recorder.handle();
         let sent = install(recorder, settings)?;
+        instruments::recorder_stays();
         registry::announce();
         instruments::build(env!("CARGO_PKG_VERSION"));
         let kept_up = handle.clone();

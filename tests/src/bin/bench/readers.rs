@@ -79,7 +79,8 @@ pub async fn measure() -> Vec<Bar> {
     let settings = Settings::default()
         .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
         .with("TASKGATE_DATABASE__MAX_CONNECTIONS", "4");
-    let server = settings.clone().start(Storage::Url).await;
+    let elsewhere = with_spicedb(settings.clone()).await;
+    let server = settings.start(Storage::Url).await;
     growth::fill(&server, &server.caller("operator"), SIZE).await;
     for readable in READABLE {
         let (who, step) = (reader(readable), SIZE / readable);
@@ -107,7 +108,6 @@ pub async fn measure() -> Vec<Bar> {
     };
     bar("embedded", row("embedded, newest first", &medians(&server, DOCUMENT).await));
     row("embedded, latest change first", &medians(&server, CHANGED).await);
-    let elsewhere = with_spicedb(settings).await;
     let kept = with_cache(elsewhere.clone()).start_on(server.database().clone()).await;
     bar("SpiceDB, kept", row("SpiceDB, kept, newest first", &medians(&kept, DOCUMENT).await));
     drop(kept);
