@@ -22,10 +22,17 @@
 //! An engine may itself answer from a while ago. So the log carries the [`ConsistencyToken`] of each write, and
 //! gateways remember it for [`Settings::window`]: what a write of that time has changed is asked for at least as fresh.
 //!
+//! And until all of them know of it, one of them may have shared what the engine said from before. So generations of
+//! what was taken away are replaced once more when they do. If that fails, the whole eviction is tried again, for two
+//! leases since it began. When Redis is away from everybody for a lease, it begins an *era* of its own accord, in which
+//! no older entry counts.
+//!
 //! Without Redis everything is asked of the engine, and whoever takes something away waits for a lease. What is *not*
-//! guaranteed: when one gateway is cut off from Redis while others reach it, what it takes away may be seen by them
-//! until it reaches Redis again, for [`Settings::staleness`] at most. The same holds for generations that a cluster
-//! loses when it fails over to a replica. Both need a fault; neither touches what changes anything.
+//! guaranteed: when one gateway is cut off from Redis for that long while others reach it, be it before the change is
+//! in the log or between the two replacements, what it takes away may be seen by them until it reaches Redis again,
+//! for [`Settings::staleness`] at most. What it owes it tells before it trusts anything shared. The same holds for
+//! generations that a cluster loses when it fails over to a replica. Both need a fault; neither touches what changes
+//! anything.
 
 mod cache;
 mod far;
@@ -121,7 +128,7 @@ impl DecisionCache {
         let herald = Arc::new(herald().map_err(|error| BadSettings(error.into()))?);
         let (keeper, listener) = (Arc::clone(&herald), Arc::clone(&herald));
         let tasks = vec![
-            tokio::spawn(async move { keeper.keep().await }),
+            tokio::spawn(keeper.keep()),
             tokio::spawn(async move { listener.listen().await }),
         ];
         Ok(Self { shelf: Arc::new(Shelf { engine, memory, herald: Some(herald) }), tasks })

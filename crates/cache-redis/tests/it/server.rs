@@ -145,3 +145,85 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut cut: watch::R
         }
     }
 }
+
+/// A wire to a server that breaks when a word passes for so many a time, and lets nobody through until it is mended:
+/// as when a switch is restarted.
+pub struct Fuse {
+    pub url: String,
+    state: Arc<FuseState>,
+}
+
+struct FuseState {
+    word: &'static str,
+    /// At which occurrence of the word it breaks, counted from the next.
+    armed: watch::Sender<Option<usize>>,
+    /// Whether it is broken.
+    blown: watch::Sender<bool>,
+}
+
+impl FuseState {
+    /// Whether these bytes may pass.
+    fn lets_through(&self, bytes: &[u8]) -> bool {
+        if bytes.windows(self.word.len()).any(|window| window == self.word.as_bytes()) {
+            self.armed.send_modify(|left| {
+                if *left == Some(1) {
+                    self.blown.send_replace(true);
+                }
+                *left = left.and_then(|left| left.checked_sub(1)).filter(|left| *left > 0);
+            });
+        }
+        !*self.blown.borrow()
+    }
+
+    async fn pass(self: Arc<Self>, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let mut bytes = vec![0; 16 * 1024];
+        let mut blown = self.blown.subscribe();
+        loop {
+            let read = tokio::select! {
+                read = from.read(&mut bytes) => read,
+                _ = blown.wait_for(|blown| *blown) => return,
+            };
+            let Some(bytes) = read.ok().and_then(|read| bytes.get(..read)) else { return };
+            if bytes.is_empty() || !self.lets_through(bytes) || to.write_all(bytes).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Fuse {
+    /// A wire to the server at a port, whole for now.
+    pub async fn to(port: u16, word: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}/", listener.local_addr().unwrap());
+        let state = Arc::new(FuseState { word, armed: watch::Sender::new(None), blown: watch::Sender::new(false) });
+        let wire = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                if *wire.blown.borrow() {
+                    continue;
+                }
+                let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
+                let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+                tokio::spawn(Arc::clone(&wire).pass(near_in, far_out));
+                tokio::spawn(Arc::clone(&wire).pass(far_in, near_out));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// From now on it breaks when the word passes for the `nth` time, which does not arrive.
+    pub fn arm(&self, nth: usize) {
+        self.state.armed.send_replace(Some(nth));
+    }
+
+    /// Waits until it breaks.
+    pub async fn blown(&self) {
+        let mut blown = self.state.blown.subscribe();
+        blown.wait_for(|blown| *blown).await.unwrap();
+    }
+
+    pub fn mend(&self) {
+        self.state.blown.send_replace(false);
+    }
+}
