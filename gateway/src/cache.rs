@@ -92,11 +92,9 @@ impl CacheSection {
         engines.any(|engine| self.mode(config, &engine) == CacheMode::Redis)
     }
 
-    /// Where the decisions of an engine are kept, with nothing left open. The service behind the proxy judges callers
-    /// by more than the principal, so nothing is kept of what it says.
+    /// Where the decisions of an engine are kept, with nothing left open.
     fn mode(&self, config: &Config, engine: &EngineName) -> CacheMode {
         match self.mode {
-            _ if *engine == EngineName::PROXY => CacheMode::Off,
             CacheMode::Auto if config.redis_url.is_some() && *engine != EngineName::GRAPH => CacheMode::Redis,
             CacheMode::Auto => CacheMode::Off,
             mode @ (CacheMode::Off | CacheMode::Process | CacheMode::Redis) => mode,

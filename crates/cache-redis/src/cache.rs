@@ -5,20 +5,24 @@ use crate::{
     ground::{self, Change, ENDINGS, Side},
     herald::Herald,
     memory::Memory,
+    realm::{Realm, Who},
 };
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind, Lookup, Principal,
-    Registration, Relationship, ResourceRef,
+    Action, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind,
+    Lookup, Principal, Registration, Relationship, ResourceRef,
 };
 use futures::future::BoxFuture;
 use std::{sync::Arc, time::Instant};
 
-/// Where answers are kept, and whose they are.
+/// Where answers are kept, and whose they are. Cheap to clone: there is one for each request.
+#[derive(Clone)]
 pub(crate) struct Shelf {
     pub engine: Arc<dyn Authorizer>,
     pub memory: Arc<Memory>,
     pub herald: Option<Arc<Herald>>,
+    /// In which of them the engine is asked. What a write changes, it changes in all.
+    pub realm: Realm,
 }
 
 /// When something was asked.
@@ -45,14 +49,18 @@ impl Shelf {
         Moment { at, since, trusted: self.memory.lease.is_held(at) }
     }
 
+    fn who(&self, principal: &Principal) -> Who {
+        Who { realm: self.realm, principal: principal.clone() }
+    }
+
     async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        let near = &self.memory.near;
+        let (near, who) = (&self.memory.near, self.who(principal));
         let moment = self.moment();
         let mut decisions = vec![Decision::default(); checks.len()];
         let mut missing = Vec::new();
         for ((at, check), decision) in checks.iter().enumerate().zip(&mut decisions) {
-            if moment.trusted && ground::can_be_kept(check.resource.kind) {
-                decision.allowed = near.allowed(principal, &check.resource, moment.at) & check.actions;
+            if moment.trusted && ground::can_be_kept(&check.resource) {
+                decision.allowed = near.allowed(&who, &check.resource, moment.at) & check.actions;
             }
             let actions = check.actions - decision.allowed;
             if !actions.is_empty() {
@@ -62,7 +70,7 @@ impl Shelf {
         }
         instruments::cache_hits(instruments::Layer::Process, checks.len() - missing.len());
         if let Some(herald) = self.herald.as_ref().filter(|_| moment.trusted) {
-            self.ask_redis(herald, principal, moment, &mut missing, &mut decisions).await;
+            self.ask_redis(herald, &who, moment, &mut missing, &mut decisions).await;
         }
         if missing.is_empty() {
             return Ok(decisions);
@@ -79,10 +87,10 @@ impl Shelf {
         }
         for (Missing { at, asked, found }, answer) in missing.into_iter().zip(answers) {
             let allowed = answer.allowed & asked.actions;
-            if moment.trusted && ground::can_be_kept(asked.resource.kind) {
-                near.keep(principal, &asked.resource, allowed, moment.since, moment.at);
+            if moment.trusted && ground::can_be_kept(&asked.resource) {
+                near.keep(&who, &asked.resource, allowed, moment.since, moment.at);
                 if let Some(herald) = self.herald.as_ref().filter(|_| allowed == asked.actions)
-                    && near.holds(principal, &asked.resource, moment.since)
+                    && near.holds(&who, &asked.resource, moment.since)
                 {
                     herald.far.share(found, moment.at);
                 }
@@ -98,16 +106,16 @@ impl Shelf {
     async fn ask_redis(
         &self,
         herald: &Herald,
-        principal: &Principal,
+        who: &Who,
         moment: Moment,
         missing: &mut Vec<Missing>,
         decisions: &mut [Decision],
     ) {
         let (mut shared, mut other): (Vec<_>, Vec<_>) =
-            std::mem::take(missing).into_iter().partition(|missing| ground::can_be_kept(missing.asked.resource.kind));
+            std::mem::take(missing).into_iter().partition(|missing| ground::can_be_kept(&missing.asked.resource));
         if !shared.is_empty() {
             let asked: Vec<_> = shared.iter().map(|missing| missing.asked.clone()).collect();
-            let found = herald.far.find(principal, &asked).await;
+            let found = herald.far.find(who, &asked).await;
             for (missing, found) in shared.iter_mut().zip(found) {
                 missing.found = found;
             }
@@ -116,7 +124,7 @@ impl Shelf {
                 if !found.allowed {
                     return true;
                 }
-                self.memory.near.keep(principal, &asked.resource, asked.actions, moment.since, moment.at);
+                self.memory.near.keep(who, &asked.resource, asked.actions, moment.since, moment.at);
                 if let Some(decision) = decisions.get_mut(*at) {
                     decision.allowed |= asked.actions;
                 }
@@ -130,7 +138,7 @@ impl Shelf {
 
     /// How fresh these have to be asked. What is inherited rests on relationships of a parent that is not known.
     fn freshness(&self, principal: &Principal, checks: &[Check]) -> Consistency {
-        if !checks.iter().all(|check| ground::can_be_kept(check.resource.kind)) {
+        if !checks.iter().all(|check| ground::can_be_kept(&check.resource)) {
             return Consistency::FullyConsistent;
         }
         let standing = [ground::principal(Side::Standing, principal)];
@@ -144,12 +152,12 @@ impl Shelf {
         action: Action,
         most: Option<usize>,
     ) -> Result<Lookup, EngineError> {
-        if !ground::can_be_kept(kind) {
+        if !ground::all_can_be_kept(kind) {
             return self.engine.lookup(principal, kind, action, most, &Consistency::FullyConsistent).await;
         }
         let near = &self.memory.near;
         let moment = self.moment();
-        let listed = most.filter(|_| moment.trusted).map(|most| (principal.clone(), kind, action, most));
+        let listed = most.filter(|_| moment.trusted).map(|most| (self.who(principal), kind, action, most));
         if let Some(list) = listed.as_ref().and_then(|listed| near.list(listed, moment.at)) {
             instruments::cache_hits(instruments::Layer::Process, 1);
             return Ok(list);
@@ -174,7 +182,7 @@ impl Shelf {
 
     /// Writes, and evicts whatever came of it: what was refused may have been written all the same.
     async fn write(
-        self: Arc<Self>,
+        &self,
         change: Change,
         write: impl FnOnce(Arc<dyn Authorizer>) -> Writing + Send + 'static,
     ) -> Result<Option<ConsistencyToken>, EngineError> {
@@ -182,13 +190,14 @@ impl Shelf {
             return write(Arc::clone(&self.engine)).await;
         }
         // In a task of its own: once it is written, a caller who goes away must not keep others from hearing of it.
+        let here = self.clone();
         let written = tokio::spawn(async move {
-            let written = write(Arc::clone(&self.engine)).await;
+            let written = write(Arc::clone(&here.engine)).await;
             let change = match &written {
                 Ok(token) => change.known_by(token.clone()),
                 Err(_) => change.perhaps(),
             };
-            self.evict(&change).await;
+            here.evict(&change).await;
             written
         });
         written.await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
@@ -233,29 +242,35 @@ impl Authorizer for crate::DecisionCache {
         let (change, registration) = (Change::registered(registration), registration.clone());
         let write =
             |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.register(&registration).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, resource) = (Change::ended(resource), resource.clone());
         let write =
             |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.deregister(&resource).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, edges) = (Change::added(relationships), relationships.to_vec());
         let write = |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.grant(&edges).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, edges) = (Change::removed(relationships), relationships.to_vec());
         let write = |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.revoke(&edges).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         self.shelf.engine.holders(resources).await
+    }
+    /// Whoever is bound keeps answers on the same shelf, apart from what others are answered.
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        let Bound { engine, asks_to_create } = self.shelf.engine.on_behalf(behalf)?;
+        let place = Shelf { engine, realm: self.shelf.realm.of(behalf), ..self.shelf.clone() };
+        Some(Bound { engine: Arc::new(Self { shelf: place, tasks: Arc::clone(&self.tasks) }), asks_to_create })
     }
 }

@@ -7,7 +7,13 @@
 //! - allowed actions, never denials, and short lists (in process only). Of a check whose actions are not all known to
 //!   be allowed, the engine is asked for the rest;
 //! - decisions that rest on nothing but relationships of the resource and of the principal. What is inherited from a
-//!   parent is the engine's.
+//!   parent is the engine's, and so is what is said of every resource at once ([`EVERY`](authz::EVERY)).
+//!
+//! An engine may judge by more than the principal. Bound [on somebody's behalf](Authorizer::on_behalf), the cache keeps
+//! what it is answered by a *realm*, too: a digest of the account and of what was said of the caller. So no session is
+//! answered with the rights of another. A change is of a resource or of a principal, and reaches them in every realm.
+//! What such an engine goes by beside relationships, and whatever is written past the gateways to one that does not
+//! tell of it, is seen within [`Settings::staleness`].
 //!
 //! Each of the two layers keeps an answer for half of [`Settings::staleness`], counted from the question. So a change
 //! that nobody tells the cache of is seen within that time. A change that is written through a cache is seen at once,
@@ -35,6 +41,7 @@
 //! anything.
 
 mod cache;
+mod digest;
 mod far;
 mod floors;
 mod ground;
@@ -42,6 +49,7 @@ mod herald;
 mod lease;
 mod memory;
 mod near;
+mod realm;
 mod registry;
 mod stamps;
 mod wire;
@@ -55,6 +63,7 @@ use herald::Herald;
 use lease::Lease;
 use memory::Memory;
 use near::Near;
+use realm::Realm;
 use registry::Registry;
 use secrecy::SecretString;
 use std::{fmt, sync::Arc, time::Duration};
@@ -96,8 +105,25 @@ pub struct BadSettings(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// An engine whose answers are kept for a while. See the [crate].
 pub struct DecisionCache {
-    shelf: Arc<Shelf>,
-    tasks: Vec<JoinHandle<()>>,
+    shelf: Shelf,
+    tasks: Arc<Tasks>,
+}
+
+/// What runs beside the answers, until the last who is answered is gone.
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    fn end(&self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl DecisionCache {
@@ -105,7 +131,7 @@ impl DecisionCache {
     #[must_use]
     pub fn in_process(engine: Arc<dyn Authorizer>, settings: &Settings) -> Self {
         let memory = memory(settings, Lease::forever(), settings.staleness);
-        Self { shelf: Arc::new(Shelf { engine, memory, herald: None }), tasks: Vec::new() }
+        Self::on(Shelf { engine, memory, herald: None, realm: Realm::default() }, Vec::new())
     }
 
     /// Keeps answers in this process and in Redis, and tells other gateways of changes. Redis need not be there yet.
@@ -131,7 +157,11 @@ impl DecisionCache {
             tokio::spawn(keeper.keep()),
             tokio::spawn(async move { listener.listen().await }),
         ];
-        Ok(Self { shelf: Arc::new(Shelf { engine, memory, herald: Some(herald) }), tasks })
+        Ok(Self::on(Shelf { engine, memory, herald: Some(herald), realm: Realm::default() }, tasks))
+    }
+
+    fn on(shelf: Shelf, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self { shelf, tasks: Arc::new(Tasks(tasks)) }
     }
 
     /// What kind it is, for people to read.
@@ -168,21 +198,11 @@ impl DecisionCache {
 
     /// Gives the lease back, so that nobody waits for it.
     pub async fn close(&self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.tasks.end();
         if let Some(herald) = &self.shelf.herald {
             self.shelf.memory.lease.end();
             // It ends by itself, only later.
             drop(herald.registry.leave().await);
-        }
-    }
-}
-
-impl Drop for DecisionCache {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
         }
     }
 }

@@ -12,6 +12,8 @@ mod keeping;
 mod lagging;
 mod nodes;
 mod outages;
+mod proxy;
+mod realms;
 mod server;
 mod spicedb;
 mod suite;
