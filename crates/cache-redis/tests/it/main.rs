@@ -12,6 +12,7 @@ mod keeping;
 mod lagging;
 mod nodes;
 mod outages;
+mod postgres;
 mod proxy;
 mod realms;
 mod server;
