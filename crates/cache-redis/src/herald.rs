@@ -108,7 +108,11 @@ impl Herald {
                 if was == Renewed::Anew {
                     instruments::cache_lease_began();
                 }
-                self.far.enter(&renewal.era, sent);
+                // What ends an era is in the log before the next one begins. Whoever has not read so far may yet be
+                // answered from before it, and what they share stays in the old one.
+                if self.memory.lease.reading().is_some_and(|(_, applied)| renewal.end <= applied) {
+                    self.far.enter(&renewal.era, sent);
+                }
             }
             tokio::time::sleep_until((sent + pause).into()).await;
         }
