@@ -49,12 +49,17 @@ impl Shelf {
         Moment { at, since, trusted: self.memory.lease.is_held(at) }
     }
 
-    fn who(&self, principal: &Principal) -> Who {
-        Who { realm: self.realm, principal: principal.clone() }
+    fn who(&self, principal: &Principal, token: Option<&ConsistencyToken>) -> Who {
+        Who { realm: self.realm, principal: principal.clone(), token: token.cloned() }
     }
 
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        let (near, who) = (&self.memory.near, self.who(principal));
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        token: Option<&ConsistencyToken>,
+    ) -> Result<Vec<Decision>, EngineError> {
+        let (near, who) = (&self.memory.near, self.who(principal, token));
         let moment = self.moment();
         let mut decisions = vec![Decision::default(); checks.len()];
         let mut missing = Vec::new();
@@ -69,7 +74,8 @@ impl Shelf {
             }
         }
         instruments::cache_hits(instruments::Layer::Process, checks.len() - missing.len());
-        if let Some(herald) = self.herald.as_ref().filter(|_| moment.trusted) {
+        // What is asked as fresh as a token is kept in process only: callers choose them.
+        if let Some(herald) = self.herald.as_ref().filter(|_| moment.trusted && token.is_none()) {
             self.ask_redis(herald, &who, moment, &mut missing, &mut decisions).await;
         }
         if missing.is_empty() {
@@ -80,7 +86,7 @@ impl Shelf {
             .iter()
             .map(|missing| Check { resource: missing.asked.resource.clone(), actions: missing.asked.actions })
             .collect();
-        let freshness = self.freshness(principal, &questions);
+        let freshness = as_fresh_as(self.freshness(principal, &questions), token);
         let answers = self.engine.check(principal, &questions, &freshness).await?;
         if answers.len() != questions.len() {
             return Err(EngineError::Malformed("a decision is missing or too many".into()));
@@ -151,19 +157,20 @@ impl Shelf {
         kind: Kind,
         action: Action,
         most: Option<usize>,
+        token: Option<&ConsistencyToken>,
     ) -> Result<Lookup, EngineError> {
         if !ground::all_can_be_kept(kind) {
             return self.engine.lookup(principal, kind, action, most, &Consistency::FullyConsistent).await;
         }
         let near = &self.memory.near;
         let moment = self.moment();
-        let listed = most.filter(|_| moment.trusted).map(|most| (self.who(principal), kind, action, most));
+        let listed = most.filter(|_| moment.trusted).map(|most| (self.who(principal, token), kind, action, most));
         if let Some(list) = listed.as_ref().and_then(|listed| near.list(listed, moment.at)) {
             instruments::cache_hits(instruments::Layer::Process, 1);
             return Ok(list);
         }
         let whose = [Side::Standing, Side::Holdings].map(|side| ground::principal(side, principal));
-        let freshness = self.memory.freshness(whose.into_iter().chain([ENDINGS]));
+        let freshness = as_fresh_as(self.memory.freshness(whose.into_iter().chain([ENDINGS])), token);
         let list = self.engine.lookup(principal, kind, action, most, &freshness).await?;
         if let Some(listed) = listed {
             near.keep_list(listed, &list, moment.since, moment.at);
@@ -204,6 +211,14 @@ impl Shelf {
     }
 }
 
+/// As fresh as what is known here wants it, and as whoever asks.
+fn as_fresh_as(known: Consistency, token: Option<&ConsistencyToken>) -> Consistency {
+    match token {
+        Some(token) => known.and(token),
+        None => known,
+    }
+}
+
 type Writing = BoxFuture<'static, Result<Option<ConsistencyToken>, EngineError>>;
 
 #[async_trait]
@@ -215,10 +230,9 @@ impl Authorizer for crate::DecisionCache {
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
         match consistency {
-            Consistency::MinimizeLatency => self.shelf.check(principal, checks).await,
-            Consistency::AtLeastAsFresh(_) | Consistency::FullyConsistent => {
-                self.shelf.engine.check(principal, checks, consistency).await
-            }
+            Consistency::MinimizeLatency => self.shelf.check(principal, checks, None).await,
+            Consistency::AtLeastAsFresh(token) => self.shelf.check(principal, checks, Some(token)).await,
+            Consistency::FullyConsistent => self.shelf.engine.check(principal, checks, consistency).await,
         }
     }
 
@@ -231,10 +245,9 @@ impl Authorizer for crate::DecisionCache {
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
         match consistency {
-            Consistency::MinimizeLatency => self.shelf.lookup(principal, kind, action, most).await,
-            Consistency::AtLeastAsFresh(_) | Consistency::FullyConsistent => {
-                self.shelf.engine.lookup(principal, kind, action, most, consistency).await
-            }
+            Consistency::MinimizeLatency => self.shelf.lookup(principal, kind, action, most, None).await,
+            Consistency::AtLeastAsFresh(token) => self.shelf.lookup(principal, kind, action, most, Some(token)).await,
+            Consistency::FullyConsistent => self.shelf.engine.lookup(principal, kind, action, most, consistency).await,
         }
     }
 

@@ -199,7 +199,7 @@ impl Far {
     fn entry(&self, scope: &[u8], who: &Who, asked: &Asked) -> String {
         let of = asked.resource.kind.as_str().as_bytes();
         let actions = asked.actions.iter().map(authz::Action::as_str).collect::<Vec<_>>().join(" ");
-        let Who { realm, principal } = who;
+        let Who { realm, principal, .. } = who;
         let (kind, id) = (principal.kind().as_str().as_bytes(), principal.id().as_bytes());
         let all = digest(&[scope, realm.as_bytes(), kind, id, of, asked.resource.id.as_bytes(), actions.as_bytes()]);
         let slot = hex(&digest(&[of, asked.resource.id.as_bytes()]));

@@ -2,8 +2,9 @@
 //!
 //! [`DecisionCache`] is an [`Authorizer`] around any other. What it keeps:
 //!
-//! - answers to [`Consistency::MinimizeLatency`](authz::Consistency), which is how reads ask. All else goes to the
-//!   engine, so nothing is changed on the word of a cache;
+//! - answers to [`Consistency::MinimizeLatency`](authz::Consistency), which is how reads ask, and in process those to
+//!   [`AtLeastAsFresh`](authz::Consistency), for whoever asks as fresh as the same token. All else goes to the engine, so
+//!   nothing is changed on the word of a cache;
 //! - allowed actions, never denials, and short lists (in process only). Of a check whose actions are not all known to
 //!   be allowed, the engine is asked for the rest;
 //! - decisions that rest on nothing but relationships of the resource and of the principal. What is inherited from a
@@ -153,10 +154,7 @@ impl DecisionCache {
         };
         let herald = Arc::new(herald().map_err(|error| BadSettings(error.into()))?);
         let (keeper, listener) = (Arc::clone(&herald), Arc::clone(&herald));
-        let tasks = vec![
-            tokio::spawn(keeper.keep()),
-            tokio::spawn(async move { listener.listen().await }),
-        ];
+        let tasks = vec![tokio::spawn(keeper.keep()), tokio::spawn(async move { listener.listen().await })];
         Ok(Self::on(Shelf { engine, memory, herald: Some(herald), realm: Realm::default() }, tasks))
     }
 

@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn asker() -> Who {
-        Who { realm: Realm::default(), principal: who() }
+        Who { realm: Realm::default(), principal: who(), token: None }
     }
 
     fn task(id: &str) -> ResourceRef {

@@ -1,7 +1,7 @@
 //! Who is asking, as far as it matters to an engine.
 
 use crate::digest::digest;
-use authz::{Behalf, Principal};
+use authz::{Behalf, ConsistencyToken, Principal};
 use std::fmt;
 
 /// What an engine knows of a caller beside the principal. No more than a digest is kept of it: what an identity service
@@ -29,11 +29,13 @@ impl fmt::Debug for Realm {
     }
 }
 
-/// A principal in a realm.
+/// A principal in a realm, and how fresh they ask. What was answered as fresh as a token is as fresh as it for as long as
+/// it is kept; whether it is as fresh as another, nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Who {
     pub realm: Realm,
     pub principal: Principal,
+    pub token: Option<ConsistencyToken>,
 }
 
 #[cfg(test)]
@@ -68,7 +70,7 @@ mod tests {
     #[test]
     fn nothing_of_what_was_said_is_printed() {
         let realm = Realm::default().of(&behalf("acme", Some(("u", r#"{"key":"hush"}"#))));
-        let printed = format!("{:?}", Who { realm, principal: Principal::user("u") });
+        let printed = format!("{:?}", Who { realm, principal: Principal::user("u"), token: None });
         assert!(printed.starts_with("Who { realm: Realm(of somebody)") && !printed.contains("hush"), "{printed}");
     }
 }
