@@ -13,6 +13,7 @@
 mod ask;
 mod ids;
 mod read;
+mod scan;
 mod schema;
 mod trouble;
 mod watch;
@@ -20,6 +21,7 @@ mod watcher;
 mod wire;
 mod zed;
 
+pub use scan::Scan;
 pub use schema::Difference;
 pub use watch::{Change, Changes, Turn};
 pub use watcher::{Follower, Watcher};
