@@ -67,6 +67,13 @@ impl CacheSection {
         );
         // A lease is renewed four times, and a millisecond has no quarter.
         anyhow::ensure!((100..=30_000).contains(&self.lease_ms), "configuration key `cache.lease_ms` is 100 to 30000");
+        let attempt = config.dual_write.attempt_timeout_ms;
+        anyhow::ensure!(
+            !self.has_leases(config) || self.lease_ms <= attempt / 2,
+            "configuration key `cache.lease_ms` is {}, more than half of `dual_write.attempt_timeout_ms`, which is {attempt}: \
+             a write to the engine waits for a lease, or two",
+            self.lease_ms
+        );
         anyhow::ensure!(self.staleness_ms > 0, "configuration key `cache.staleness_ms` is 0");
         anyhow::ensure!(self.deadline_ms > 0, "configuration key `cache.deadline_ms` is 0");
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
@@ -77,11 +84,17 @@ impl CacheSection {
         Ok(())
     }
 
-    /// Where the decisions of an engine are kept, with nothing left open. The service behind the proxy judges callers
-    /// by more than the principal, so nothing is kept of what it says.
+    /// Whether gateways may have to wait for each other: some engine's decisions are shared.
+    fn has_leases(&self, config: &Config) -> bool {
+        let spicedb = config.spicedb.is_configured().then_some(EngineName::SPICEDB);
+        let proxy = config.proxy.is_configured().then_some(EngineName::PROXY);
+        let mut engines = [Some(EngineName::GRAPH), spicedb, proxy].into_iter().flatten();
+        engines.any(|engine| self.mode(config, &engine) == CacheMode::Redis)
+    }
+
+    /// Where the decisions of an engine are kept, with nothing left open.
     fn mode(&self, config: &Config, engine: &EngineName) -> CacheMode {
         match self.mode {
-            _ if *engine == EngineName::PROXY => CacheMode::Off,
             CacheMode::Auto if config.redis_url.is_some() && *engine != EngineName::GRAPH => CacheMode::Redis,
             CacheMode::Auto => CacheMode::Off,
             mode @ (CacheMode::Off | CacheMode::Process | CacheMode::Redis) => mode,

@@ -1,6 +1,6 @@
 //! From a request's headers to its gate.
 
-use crate::{App, Failure};
+use crate::{App, Failure, freshness};
 use authz::Gate;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request};
@@ -25,7 +25,8 @@ fn token(headers: &HeaderMap) -> Option<String> {
 impl Caller {
     /// The gate of whoever sent these headers.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Failure> {
-        Ok(Self(app.gate(&resolve(headers, app).await?)))
+        let context = resolve(headers, app).await?;
+        Ok(Self(freshness::heeded(app.gate(&context), headers)?))
     }
 }
 

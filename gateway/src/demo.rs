@@ -161,8 +161,8 @@ impl Stage {
     }
 
     async fn agent(&self, owner: &Gate, name: &str) -> anyhow::Result<Id<Agent>> {
-        if let Some(id) = self.app.stores.agents.id_by_name(owner.tenant(), name).await? {
-            return Ok(id);
+        if let Some(row) = self.app.stores.agents.id_by_name(owner.tenant(), name).await? {
+            return Ok(row.id);
         }
         let new = NewAgent {
             id: Id::new(lifecycle::new_id()),

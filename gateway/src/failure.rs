@@ -26,6 +26,8 @@ pub enum Code {
     NotFound,
     /// Visible, but not for this caller to do this to.
     Forbidden,
+    /// It is no request that could be meant, whatever it is for.
+    BadRequest,
     /// The request is not of the form this operation takes.
     BadUserInput,
     /// The request is well-formed, and the present state does not allow it.
@@ -52,6 +54,7 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::NotFound => "NOT_FOUND",
             Self::Forbidden => "FORBIDDEN",
+            Self::BadRequest => "BAD_REQUEST",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::AlreadyExists => "ALREADY_EXISTS",
@@ -71,7 +74,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BadUserInput => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::FailedPrecondition => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::FailedPrecondition => StatusCode::BAD_REQUEST,
             Self::AlreadyExists => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -94,6 +97,9 @@ pub enum Failure {
     /// It is for those who operate the deployment.
     #[error("only operators of the deployment may do this")]
     NotOperator,
+    /// It is no request that could be meant, whatever it is for.
+    #[error("{0}")]
+    BadRequest(String),
     /// The request is not of the form this operation takes.
     #[error("{0}")]
     Invalid(String),
@@ -152,6 +158,7 @@ impl Failure {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Denied(Denial::Hidden { .. }) => Code::NotFound,
             Self::Denied(Denial::Forbidden { .. }) | Self::NotOperator => Code::Forbidden,
+            Self::BadRequest(_) => Code::BadRequest,
             Self::Invalid(_) => Code::BadUserInput,
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::AlreadyExists(_) => Code::AlreadyExists,
@@ -180,6 +187,7 @@ impl Failure {
             Self::Unauthenticated
             | Self::Denied(_)
             | Self::NotOperator
+            | Self::BadRequest(_)
             | Self::Invalid(_)
             | Self::Precondition(_)
             | Self::AlreadyExists(_)
@@ -219,6 +227,7 @@ impl IntoResponse for Failure {
             Code::BadUserInput => json!({ "status_code": 10422, "message": message, "data": null }),
             Code::NotFound
             | Code::Forbidden
+            | Code::BadRequest
             | Code::FailedPrecondition
             | Code::AlreadyExists
             | Code::PayloadTooLarge

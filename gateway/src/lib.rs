@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod engine;
 pub mod failure;
 pub mod follow;
+pub mod freshness;
 pub mod graphql;
 pub mod health;
 pub mod lifecycle;

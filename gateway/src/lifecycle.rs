@@ -11,7 +11,7 @@ use crate::{App, Failure};
 use agents::{Agent, NewAgent};
 use api_keys::{ApiKey, ApiKeyId, KeyType, NewApiKey, Secret};
 use authz::{
-    Gate, Gone, Permit, ResourceRef, Target,
+    Gate, Gone, Permit, Registered, ResourceRef, Target,
     action::{Create, Delete},
 };
 use dual_write::{CreateError, Intent};
@@ -56,9 +56,12 @@ pub async fn create_task(
         creator: Some(gate.principal().clone()),
     };
     let registration = gate.registration_of_task(&permit, &new.id);
-    let app = app.clone();
+    let (app, receipt) = (app.clone(), gate.receipt().clone());
     to_the_end(async move {
-        let persist = |registered| app.stores.tasks.create(&permit, new, registered);
+        let persist = |registered: Registered| {
+            receipt.note(registered.token());
+            app.stores.tasks.create(&permit, new, registered)
+        };
         let made = app.dual_write.create(&registration, Some(deadline), persist).await;
         made.map_err(|error| {
             // The agent was there a moment ago and is gone, or is not of the caller's tenant.
@@ -74,9 +77,12 @@ pub async fn create_agent(app: &App, gate: &Gate, new: NewAgent) -> Result<Agent
     let deadline = Instant::now() + app.request_timeout;
     let permit = gate.permit::<_, Create>(&Target::known(gate.tenant().clone())).await?;
     let registration = gate.registration_of_agent(&permit, &new.id);
-    let app = app.clone();
+    let (app, receipt) = (app.clone(), gate.receipt().clone());
     to_the_end(async move {
-        let persist = |registered| app.stores.agents.create(&permit, new, registered);
+        let persist = |registered: Registered| {
+            receipt.note(registered.token());
+            app.stores.agents.create(&permit, new, registered)
+        };
         Ok(app.dual_write.create(&registration, Some(deadline), persist).await?)
     })
     .await
@@ -116,9 +122,12 @@ pub async fn create_api_key(
         creator: Some(gate.principal().clone()),
     };
     let registration = gate.registration_of_api_key(&agent, &new.id);
-    let app = app.clone();
+    let (app, receipt) = (app.clone(), gate.receipt().clone());
     to_the_end(async move {
-        let persist = |registered| app.stores.api_keys.create(&agent, new, registered);
+        let persist = |registered: Registered| {
+            receipt.note(registered.token());
+            app.stores.api_keys.create(&agent, new, registered)
+        };
         let made = app.dual_write.create(&registration, Some(deadline), persist).await;
         let key = made.map_err(|error| {
             let no_agent = matches!(error, CreateError::Persist(api_keys::StoreError::NoSuchAgent));

@@ -1,7 +1,7 @@
 //! Agents: what runs tasks.
 
 use authz::{
-    After, Ending, Gone, Guarded, Id, Page, Permit, Principal, Registered, Scope, SortKey, Tenant, Window,
+    After, Ending, Gone, Guarded, Id, Named, Page, Permit, Principal, Registered, Scope, SortKey, Tenant, Window,
     action::{Create, Delete, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -212,8 +212,8 @@ pub trait AgentStore: Send + Sync {
     /// The permitted agents that have a row, in any order. One round trip.
     async fn get(&self, permits: &[&Permit<authz::Agent, Read>]) -> Result<Vec<Agent>, StoreError>;
 
-    /// The id behind a name within a tenant. Only an id: what it names is the gate's to show.
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<AgentId>, StoreError>;
+    /// The id behind a name within a tenant, and how fresh to ask about it. No more: what it names is the gate's to show.
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Agent>>, StoreError>;
 
     /// A page of the agents in scope. One round trip.
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError>;

@@ -86,9 +86,18 @@ async fn may(shared: &Shared, principal: &Principal, resource: ResourceRef, acti
     decisions.iter().all(|decision| decision.allowed.contains(action))
 }
 
+/// Whether a caller's session lets them do this at all: one that was introduced with `only` lets them do no more.
+fn lets(session: &Value, action: Action) -> bool {
+    session["only"].as_array().is_none_or(|only| only.iter().any(|word| word == action.as_str()))
+}
+
 async fn check(shared: &Shared, body: &Value) -> Option<Response> {
-    let (principal, resource) = (principal(&body["principal"])?, resource(&body["resource"])?);
+    let session = &body["principal"];
+    let (principal, resource) = (principal(session)?, resource(&body["resource"])?);
     let action = action(&body["operation"])?;
+    if !lets(session, action) {
+        return Some(decided(false));
+    }
     Some(decided(match (resource.kind, &*resource.id) {
         // Making an agent is creating every agent of an account.
         (Kind::Agent, "*") => {
@@ -104,6 +113,9 @@ async fn check(shared: &Shared, body: &Value) -> Option<Response> {
 async fn search(shared: &Shared, body: &Value) -> Option<Response> {
     let (principal, kind) = (principal(&body["principal"])?, kind(&body["filter_resource"])?);
     let action = action(&body["filter_operation"])?;
+    if !lets(&body["principal"], action) {
+        return Some(Json(json!({ "items": [] })).into_response());
+    }
     let all = shared.graph.page(kind, None, u32::MAX).await.unwrap();
     let mut items = Vec::new();
     for known in all {

@@ -1,6 +1,6 @@
 //! The engine `SpiceDB`, over gRPC.
 //!
-//! A check of any batch is one call ([`CheckBulkPermissions`](v1::CheckBulkPermissionsRequest)) up to
+//! A check of any batch is one call ([`CheckBulkPermissions`](spicedb_grpc_tonic::v1::CheckBulkPermissionsRequest)) up to
 //! a thousand questions, and as many at a time beyond that. A registration is one atomic write; writing it
 //! again changes nothing. Every write is followed by one question, so that it is seen by whoever asks next.
 //! `lookup` is the whole list of ids, fetched page by page and never cut. Deregistering removes relationships
@@ -10,8 +10,10 @@
 //! The schema in `SpiceDB` must be that of `authz::schema` (see [`SpiceDb::write_schema`]): an engine that
 //! does not know an action cannot answer, and nobody is let in.
 
+mod ask;
 mod ids;
 mod read;
+mod scan;
 mod schema;
 mod trouble;
 mod watch;
@@ -19,30 +21,25 @@ mod watcher;
 mod wire;
 mod zed;
 
+pub use scan::Scan;
 pub use schema::Difference;
 pub use watch::{Change, Changes, Turn};
 pub use watcher::{Follower, Watcher};
 
 use async_trait::async_trait;
 use authz::{
-    Action, ActionSet, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind, Lookup,
-    Principal, PrincipalKind, Registration, Relationship, ResourceRef, schema as rules,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind, Lookup, Principal,
+    PrincipalKind, Registration, Relationship, ResourceRef, schema as rules,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
 use spicedb_grpc_tonic::v1::{
-    self, CheckBulkPermissionsRequest, CheckBulkPermissionsRequestItem, CheckPermissionRequest,
-    DeleteRelationshipsRequest, LookupResourcesRequest, WriteRelationshipsRequest,
-    check_bulk_permissions_pair::Response, check_permission_response::Permissionship,
+    CheckPermissionRequest, DeleteRelationshipsRequest, WriteRelationshipsRequest,
     delete_relationships_response::DeletionProgress, permissions_service_client::PermissionsServiceClient,
     relationship_update::Operation, schema_service_client::SchemaServiceClient,
     watch_service_client::WatchServiceClient,
 };
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -51,10 +48,6 @@ use tonic::{
 };
 use trouble::{failed, nonsense};
 
-/// The questions of one call.
-const BATCH: usize = 1_000;
-/// The ids of one page of a look-up.
-const PAGE: u32 = 1_000;
 /// The relationships that one call removes: as many as `SpiceDB` lets one by default.
 const REMOVED: u32 = 1_000;
 /// The calls of one batch that are under way at a time.
@@ -157,35 +150,6 @@ impl SpiceDb {
         }
     }
 
-    /// How fresh an answer is asked for.
-    fn consistency(&self, wanted: &Consistency) -> v1::Consistency {
-        match wanted {
-            Consistency::MinimizeLatency if self.stale_reads => wire::as_fast_as_can_be(),
-            Consistency::AtLeastAsFresh(token) => wire::at_least_as_fresh(token),
-            Consistency::MinimizeLatency | Consistency::FullyConsistent => wire::now(),
-        }
-    }
-
-    /// The answers to at most [`BATCH`] questions, in order.
-    async fn ask(
-        &self,
-        items: Vec<CheckBulkPermissionsRequestItem>,
-        consistency: &v1::Consistency,
-    ) -> Result<Vec<bool>, EngineError> {
-        let request = CheckBulkPermissionsRequest {
-            consistency: Some(consistency.clone()),
-            items: items.clone(),
-            with_tracing: false,
-        };
-        let mut client = self.permissions.clone();
-        let answer = self.in_time(client.check_bulk_permissions(request)).await?.into_inner();
-        if answer.pairs.len() != items.len() {
-            return Err(nonsense("answers are missing or too many"));
-        }
-        let pairs = answer.pairs.into_iter().zip(&items);
-        pairs.map(|(pair, item)| allowed(pair, item)).collect()
-    }
-
     async fn write(
         &self,
         operation: Operation,
@@ -236,25 +200,6 @@ impl SpiceDb {
     }
 }
 
-/// Whether one of several questions was answered with yes. No answer is an error, and anything but a
-/// plain yes is a no.
-fn allowed(pair: v1::CheckBulkPermissionsPair, asked: &CheckBulkPermissionsRequestItem) -> Result<bool, EngineError> {
-    if pair.request.as_ref() != Some(asked) {
-        return Err(nonsense("an answer is to something that was not asked"));
-    }
-    match pair.response {
-        Some(Response::Item(item)) => Ok(item.permissionship == Permissionship::HasPermission as i32),
-        Some(Response::Error(error)) => Err(failed(Status::new(tonic::Code::from_i32(error.code), error.message))),
-        None => Err(nonsense("an answer is empty")),
-    }
-}
-
-/// The actions that the schema knows on a kind, of those asked.
-fn known(check: &Check) -> impl Iterator<Item = Action> {
-    let kind = check.resource.kind;
-    check.actions.iter().filter(move |action| rules::rule(kind, *action).is_some())
-}
-
 #[async_trait]
 impl Authorizer for SpiceDb {
     async fn check(
@@ -263,34 +208,7 @@ impl Authorizer for SpiceDb {
         checks: &[Check],
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
-        let (subject, consistency) = (wire::principal(principal), self.consistency(consistency));
-        // The same question of several checks is asked once.
-        let mut places: HashMap<(&ResourceRef, Action), usize> = HashMap::new();
-        let mut items = Vec::new();
-        for check in checks {
-            for action in known(check) {
-                places.entry((&check.resource, action)).or_insert_with(|| {
-                    items.push(CheckBulkPermissionsRequestItem {
-                        resource: Some(wire::resource(&check.resource)),
-                        permission: action.as_str().to_owned(),
-                        subject: Some(subject.clone()),
-                        context: None,
-                    });
-                    items.len() - 1
-                });
-            }
-        }
-        let batches: Vec<_> = items.chunks(BATCH).map(|items| self.ask(items.to_vec(), &consistency)).collect();
-        let batches = stream::iter(batches).buffered(ABREAST);
-        let answers: Vec<bool> = batches.try_concat().await?;
-        let decide = |check: &Check| {
-            let yes = |action: &Action| {
-                let place = places.get(&(&check.resource, *action));
-                place.and_then(|place| answers.get(*place)).copied().unwrap_or_default()
-            };
-            Decision { allowed: known(check).filter(yes).fold(ActionSet::empty(), |all, action| all | action) }
-        };
-        Ok(checks.iter().map(decide).collect())
+        self.as_fresh_as(consistency, |consistency| self.check_at(principal, checks, consistency)).await
     }
 
     async fn lookup(
@@ -301,46 +219,10 @@ impl Authorizer for SpiceDb {
         most: Option<usize>,
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
-        let mut found: BTreeSet<Arc<str>> = BTreeSet::new();
         if rules::rule(kind, action).is_none() {
             return Ok(Lookup::nothing());
         }
-        let consistency = self.consistency(consistency);
-        // One more than wanted says that there are more.
-        let limit = most.map_or(PAGE, |most| u32::try_from(most.saturating_add(1)).unwrap_or(PAGE).min(PAGE));
-        let mut cursor = None;
-        loop {
-            let request = LookupResourcesRequest {
-                consistency: Some(consistency.clone()),
-                resource_object_type: kind.as_str().to_owned(),
-                permission: action.as_str().to_owned(),
-                subject: Some(wire::principal(principal)),
-                context: None,
-                optional_limit: limit,
-                optional_cursor: cursor.take(),
-            };
-            let mut client = self.permissions.clone();
-            let page = async { client.lookup_resources(request).await?.into_inner().try_collect::<Vec<_>>().await };
-            let page = self.in_time(page).await?;
-            let full = page.len() >= limit as usize;
-            for answer in page {
-                cursor = answer.after_result_cursor;
-                if answer.permissionship == v1::LookupPermissionship::HasPermission as i32
-                    && let Some(id) = ids::decode(&answer.resource_object_id)
-                {
-                    found.insert(id.into());
-                }
-            }
-            if most.is_some_and(|most| found.len() > most) {
-                return Ok(Lookup::TooMany);
-            }
-            if !full {
-                return Ok(Lookup::ids(found));
-            }
-            if cursor.is_none() {
-                return Err(nonsense("a full page without a cursor"));
-            }
-        }
+        self.as_fresh_as(consistency, |consistency| self.lookup_at(principal, kind, action, most, consistency)).await
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {

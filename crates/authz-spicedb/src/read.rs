@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 impl SpiceDb {
     /// All relationships that a filter lets through, as of now.
-    async fn read(&self, filter: RelationshipFilter) -> Result<Vec<v1::Relationship>, EngineError> {
+    pub(crate) async fn read(&self, filter: RelationshipFilter) -> Result<Vec<v1::Relationship>, EngineError> {
         let request = ReadRelationshipsRequest {
             consistency: Some(wire::now()),
             relationship_filter: Some(filter),

@@ -44,6 +44,19 @@ pub struct Behalf {
     pub claims: Option<Claims>,
 }
 
+impl Behalf {
+    /// All of it, as a list of fields that no other behalf has: for whoever tells apart what an engine answered on
+    /// this one and on that. The fields may hold secrets.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields = vec![self.tenant.as_str()];
+        if let Some(Claims { principal, json }) = &self.claims {
+            fields.extend([principal.kind().as_str(), principal.id(), json]);
+        }
+        fields
+    }
+}
+
 /// An engine as it is asked on somebody's behalf.
 pub struct Bound {
     /// The engine.

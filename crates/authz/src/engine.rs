@@ -165,7 +165,7 @@ impl Registration {
 
 /// How fresh an engine was when it had written something: asked at least as fresh as this, it knows of it.
 /// Opaque; each engine has its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConsistencyToken(Arc<str>);
 
 impl ConsistencyToken {
@@ -187,11 +187,24 @@ impl ConsistencyToken {
 pub enum Consistency {
     /// As fast as can be, within the staleness that the deployment has agreed to. Only reads ask so.
     MinimizeLatency,
-    /// Of a moment at which all that led to this token was known.
+    /// The same, and of a moment at which all that led to this token was known.
     AtLeastAsFresh(ConsistencyToken),
     /// Of this moment: whatever was written before the question is known.
     #[default]
     FullyConsistent,
+}
+
+impl Consistency {
+    /// As fresh as this, and of a moment at which all that led to `token` was known. Of two tokens nobody knows which is
+    /// the later.
+    #[must_use]
+    pub fn and(self, token: &ConsistencyToken) -> Self {
+        match self {
+            Self::MinimizeLatency => Self::AtLeastAsFresh(token.clone()),
+            Self::AtLeastAsFresh(known) if known == *token => Self::AtLeastAsFresh(known),
+            Self::AtLeastAsFresh(_) | Self::FullyConsistent => Self::FullyConsistent,
+        }
+    }
 }
 
 /// Somebody with a role on a resource.

@@ -10,6 +10,7 @@ use crate::{
     },
     permit::{Grants, Permit, Scope, Target},
     principal::Principal,
+    receipt::Receipt,
     resource::{Agent, Allows, ApiKey, Id, Kind, Resource, ResourceRef, Task, Tenant},
     schema::Role,
     sieve::Sieve,
@@ -33,6 +34,7 @@ pub struct Gate {
     engine: Arc<dyn Authorizer>,
     policy: DenialPolicy,
     reads: Consistency,
+    receipt: Receipt,
     asks_to_create: bool,
 }
 
@@ -48,13 +50,29 @@ impl Gate {
     pub fn on_behalf(principal: Principal, behalf: Behalf, engine: Arc<dyn Authorizer>, policy: DenialPolicy) -> Self {
         let bound = engine.on_behalf(&behalf).unwrap_or(Bound { engine, asks_to_create: false });
         let (Bound { engine, asks_to_create }, tenant) = (bound, behalf.tenant);
-        Self { principal, tenant, engine, policy, reads: Consistency::MinimizeLatency, asks_to_create }
+        let (reads, receipt) = (Consistency::MinimizeLatency, Receipt::default());
+        Self { principal, tenant, engine, policy, reads, receipt, asks_to_create }
     }
 
     /// The same gate, whose reads know of all that led to `token`.
     #[must_use]
-    pub fn at_least_as_fresh(&self, token: ConsistencyToken) -> Self {
-        Self { reads: Consistency::AtLeastAsFresh(token), ..self.clone() }
+    pub fn at_least_as_fresh(&self, token: &ConsistencyToken) -> Self {
+        Self { reads: self.reads.clone().and(token), ..self.clone() }
+    }
+
+    /// How fresh reads are to be: of what the request itself has written they know, too.
+    fn reads(&self) -> Consistency {
+        let reads = self.reads.clone();
+        match self.receipt.token() {
+            Some(token) => reads.and(&token),
+            None => reads,
+        }
+    }
+
+    /// What the engine said of how fresh to ask to know of what this gate, and all gates made of it, have written.
+    #[must_use]
+    pub const fn receipt(&self) -> &Receipt {
+        &self.receipt
     }
 
     /// The same gate for a request that changes something: all that it asks is asked of this moment.
@@ -77,7 +95,7 @@ impl Gate {
 
     /// The permit to do `A` to `target`. One engine call, whether the target exists or not.
     pub async fn permit<R: Allows<A>, A: Marker>(&self, target: &Target<R>) -> Result<Permit<R, A>, Refusal> {
-        let consistency = if A::ACTION == Action::Read { &self.reads } else { &Consistency::FullyConsistent };
+        let consistency = if A::ACTION == Action::Read { self.reads() } else { Consistency::FullyConsistent };
         let grants = self.ask(std::slice::from_ref(target), A::ACTION.into(), consistency).await?;
         match grants.first() {
             Some(grants) => Ok(grants.permit::<A>()?),
@@ -112,7 +130,7 @@ impl Gate {
         targets: &[Target<R>],
         actions: ActionSet,
     ) -> Result<Vec<Grants<R>>, Refusal> {
-        self.ask(targets, actions, &self.reads).await
+        self.ask(targets, actions, self.reads()).await
     }
 
     /// The same, of resources of two kinds: one engine call for them all.
@@ -122,9 +140,10 @@ impl Gate {
         (second, of_second): (&[Target<B>], ActionSet),
     ) -> Result<(Vec<Grants<A>>, Vec<Grants<B>>), Refusal> {
         let (of_first, of_second) = (self.asked(of_first), self.asked(of_second));
+        let consistency = as_fresh_as(second, as_fresh_as(first, self.reads()));
         let checks = first.iter().map(|target| check_of(target, of_first));
         let checks = checks.chain(second.iter().map(|target| check_of(target, of_second))).collect();
-        let mut decisions = self.decide(checks, &self.reads).await?;
+        let mut decisions = self.decide(checks, &consistency).await?;
         let rest = decisions.split_off(first.len());
         Ok((self.granted(first, of_first, decisions), self.granted(second, of_second, rest)))
     }
@@ -133,11 +152,11 @@ impl Gate {
         &self,
         targets: &[Target<R>],
         actions: ActionSet,
-        consistency: &Consistency,
+        consistency: Consistency,
     ) -> Result<Vec<Grants<R>>, Refusal> {
         let asked = self.asked(actions);
         let checks = targets.iter().map(|target| check_of(target, asked)).collect();
-        let decisions = self.decide(checks, consistency).await?;
+        let decisions = self.decide(checks, &as_fresh_as(targets, consistency)).await?;
         Ok(self.granted(targets, asked, decisions))
     }
 
@@ -174,7 +193,8 @@ impl Gate {
 
     /// Where to look for the resources the caller may do `A` to. One engine call.
     pub async fn scope<R: Allows<A>, A: Marker>(&self) -> Result<Scope<R, A>, Refusal> {
-        let found = self.engine.lookup(&self.principal, R::KIND, A::ACTION, Some(NAMED), &self.reads).await;
+        let consistency = self.reads();
+        let found = self.engine.lookup(&self.principal, R::KIND, A::ACTION, Some(NAMED), &consistency).await;
         let extent = match found.map_err(unavailable)? {
             Lookup::Within(extent) => extent,
             Lookup::TooMany => Extent::Asked(Sieve {
@@ -182,7 +202,7 @@ impl Gate {
                 principal: self.principal.clone(),
                 kind: R::KIND,
                 action: A::ACTION,
-                consistency: self.reads.clone(),
+                consistency,
             }),
         };
         Ok(Scope::new(extent))
@@ -219,7 +239,9 @@ impl Gate {
         principal: &Principal,
     ) -> Result<(), Refusal> {
         let edge = Relationship::held(ResourceRef::of(permit.id()), role.relation(), principal);
-        self.engine.grant(&[edge]).await.map(drop).map_err(unavailable)
+        let written = self.engine.grant(&[edge]).await.map_err(unavailable)?;
+        self.receipt.note(written.as_ref());
+        Ok(())
     }
 
     /// Takes a role on the permitted resource away from `principal`.
@@ -230,7 +252,9 @@ impl Gate {
         principal: &Principal,
     ) -> Result<(), Refusal> {
         let edge = Relationship::held(ResourceRef::of(permit.id()), role.relation(), principal);
-        self.engine.revoke(&[edge]).await.map(drop).map_err(unavailable)
+        let written = self.engine.revoke(&[edge]).await.map_err(unavailable)?;
+        self.receipt.note(written.as_ref());
+        Ok(())
     }
 
     /// Who holds a role on each permitted resource, in order. One engine call.
@@ -242,6 +266,11 @@ impl Gate {
         let holders = self.engine.holders(&resources).await.map_err(unavailable)?;
         if holders.len() == resources.len() { Ok(holders) } else { Err(malformed("holders are missing or too many")) }
     }
+}
+
+/// As fresh as this, and fresh enough to know of every target whose row was found.
+fn as_fresh_as<R: Resource>(targets: &[Target<R>], wanted: Consistency) -> Consistency {
+    targets.iter().filter_map(Target::token).fold(wanted, Consistency::and)
 }
 
 /// The question about a target, whether it is there or not.

@@ -3,10 +3,19 @@
 use crate::{
     action::{Action, ActionSet, Marker, Read},
     denial::{By, Denial, DenialPolicy, Requested},
-    engine::Extent,
+    engine::{ConsistencyToken, Extent},
     resource::{Allows, Id, Resource},
 };
 use std::{marker::PhantomData, sync::Arc};
+
+/// A row that a name led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<R> {
+    /// Its id.
+    pub id: Id<R>,
+    /// How fresh an engine must be asked to know of it, where the one it was registered with says so.
+    pub token: Option<ConsistencyToken>,
+}
 
 /// A resource somebody asks for: what they typed, and the id it stands for, if any.
 ///
@@ -17,6 +26,7 @@ use std::{marker::PhantomData, sync::Arc};
 pub struct Target<R> {
     requested: Requested,
     id: Option<Id<R>>,
+    token: Option<ConsistencyToken>,
 }
 
 impl<R: Resource> Target<R> {
@@ -29,13 +39,21 @@ impl<R: Resource> Target<R> {
     /// By another key that somebody typed, such as a name or a child's id, which led to `id`.
     #[must_use]
     pub fn found(by: By, text: &str, id: Option<Id<R>>) -> Self {
-        Self { requested: Requested { by, text: text.into() }, id }
+        Self { requested: Requested { by, text: text.into() }, id, token: None }
+    }
+
+    /// By a name that somebody typed, which led to a row. The row is there, so the engine is asked of a moment at which
+    /// it knew of it.
+    #[must_use]
+    pub fn named(text: &str, row: Option<Named<R>>) -> Self {
+        let (id, token) = row.map_or((None, None), |Named { id, token }| (Some(id), token));
+        Self { token, ..Self::found(By::Name, text, id) }
     }
 
     /// By an id that came from a row.
     #[must_use]
     pub fn known(id: Id<R>) -> Self {
-        Self { requested: Requested { by: By::Id, text: id.to_text() }, id: Some(id) }
+        Self { requested: Requested { by: By::Id, text: id.to_text() }, id: Some(id), token: None }
     }
 
     /// What the caller typed.
@@ -48,6 +66,11 @@ impl<R: Resource> Target<R> {
     #[must_use]
     pub const fn id(&self) -> Option<&Id<R>> {
         self.id.as_ref()
+    }
+
+    /// How fresh to ask about it.
+    pub(crate) const fn token(&self) -> Option<&ConsistencyToken> {
+        self.token.as_ref()
     }
 }
 
@@ -181,6 +204,6 @@ impl<V, R: Allows<A>, A: Marker> Guarded<V, R, A> {
 
 impl<R: Resource> From<Permit<R, Read>> for Target<R> {
     fn from(permit: Permit<R, Read>) -> Self {
-        Self { requested: permit.requested, id: Some(permit.id) }
+        Self { requested: permit.requested, id: Some(permit.id), token: None }
     }
 }

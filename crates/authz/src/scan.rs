@@ -39,7 +39,7 @@ pub trait RegistrationScan: Send + Sync {
 #[async_trait::async_trait]
 pub trait RelationshipScan: Send + Sync {
     /// Every relationship of the first `limit` resources of `kind` that anything is said of, by the bytes of
-    /// their ids, behind `after`. A resource's relationships lie together. Of fewer resources only at the end.
-    /// One round trip.
+    /// their ids, behind `after`. A resource's relationships lie together, and are as of now. Of fewer resources only at
+    /// the end.
     async fn page(&self, kind: Kind, after: Option<&str>, limit: u32) -> Result<Vec<Relationship>, EngineError>;
 }

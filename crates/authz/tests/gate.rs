@@ -4,9 +4,9 @@
 
 use authz::{
     Action, ActionSet, Agent, Authorizer, Behalf, Bound, By, Check, Claims, Consistency, ConsistencyToken, Decision,
-    Denial, DenialPolicy, EngineError, Gate, Guarded, Holder, Id, Kind, Lookup, Permit, Principal, Refusal,
-    Registration, Relation, Relationship, ResourceRef, Target, Task, Tenant,
-    action::{Create, Execute, Read, Update},
+    Denial, DenialPolicy, EngineError, Gate, Guarded, Holder, Id, Kind, Lookup, Named, Permit, Principal, Refusal,
+    Registration, Relation, Relationship, ResourceRef, Role, Target, Task, Tenant,
+    action::{Create, Execute, Read, Share, Update},
 };
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex};
@@ -64,10 +64,10 @@ impl Authorizer for Scripted {
         Ok(None)
     }
     async fn grant(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
-        Ok(None)
+        Ok(Some(ConsistencyToken::new("granted")))
     }
-    async fn revoke(&self, _: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
-        Ok(None)
+    async fn revoke(&self, edges: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        Ok(edges.iter().all(|edge| edge.relation == Relation::Editor).then(|| ConsistencyToken::new("revoked")))
     }
     async fn holders(&self, _: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         Ok(Vec::new())
@@ -290,10 +290,54 @@ fn what_is_to_be_changed_is_asked_of_this_moment() {
     let _ = block_on(gate.permit::<Task, Read>(&target)).unwrap();
     let _ = block_on(gate.permit::<Task, Update>(&target)).unwrap();
     let _ = block_on(gate.grants::<Task>(std::slice::from_ref(&target), ActionSet::all())).unwrap();
-    let _ = block_on(gate.at_least_as_fresh(token.clone()).permit::<Task, Read>(&target)).unwrap();
+    let _ = block_on(gate.at_least_as_fresh(&token).permit::<Task, Read>(&target)).unwrap();
     let _ = block_on(gate.writing().permit::<Task, Read>(&target)).unwrap();
     let _ = block_on(gate.writing().grants::<Task>(std::slice::from_ref(&target), ActionSet::all())).unwrap();
     let asked = std::mem::take(&mut *engine.freshness.lock().unwrap());
     let (fast, now) = (MinimizeLatency, FullyConsistent);
     assert_eq!(asked, [fast.clone(), now.clone(), fast, AtLeastAsFresh(token), now.clone(), now]);
+}
+
+/// A row that was found is one that the engine knew of: what it is asked about it is no older than that.
+#[test]
+fn a_row_that_a_name_led_to_is_asked_about_as_fresh_as_it_is() {
+    use Consistency::{AtLeastAsFresh, FullyConsistent, MinimizeLatency};
+    let engine = allowing(ActionSet::all());
+    let gate = gate(&engine, DenialPolicy::Hide);
+    let token = |text: &str| ConsistencyToken::new(text);
+    let row = |id: &str, token| Target::<Task>::named("n", Some(Named { id: Id::new(id), token }));
+    let (plain, one, other) = (row("t1", None), row("t2", Some(token("a"))), row("t3", Some(token("b"))));
+    let asked = |gate: &Gate, targets: &[&Target<Task>]| {
+        let targets: Vec<_> = targets.iter().map(|target| (*target).clone()).collect();
+        block_on(gate.grants(&targets, Action::Read.into())).unwrap();
+        engine.freshness.lock().unwrap().pop().unwrap()
+    };
+    assert_eq!(asked(&gate, &[&plain, &Target::named("nobody's", None)]), MinimizeLatency);
+    assert_eq!(asked(&gate, &[&plain, &one, &one]), AtLeastAsFresh(token("a")));
+    assert_eq!(asked(&gate, &[&one, &other]), FullyConsistent, "nobody knows which is the later");
+    let fresh = gate.at_least_as_fresh(&token("a"));
+    assert_eq!(asked(&fresh, &[&plain]), AtLeastAsFresh(token("a")));
+    assert_eq!(asked(&fresh, &[&one]), AtLeastAsFresh(token("a")));
+    assert_eq!(asked(&fresh, &[&other]), FullyConsistent);
+    assert_eq!(asked(&gate.writing(), &[&one]), FullyConsistent);
+    let _ = block_on(gate.permit::<Task, Read>(&one)).unwrap();
+    let agent = Target::<Agent>::typed("a1");
+    block_on(gate.grants_of_both((&[agent], Action::Read.into()), (&[one], Action::Read.into()))).unwrap();
+    assert_eq!(*engine.freshness.lock().unwrap(), vec![AtLeastAsFresh(token("a")); 2]);
+}
+
+#[test]
+fn of_what_a_request_writes_the_last_token_is_told() {
+    let engine = allowing(ActionSet::all());
+    let gate = gate(&engine, DenialPolicy::Hide);
+    let told = || gate.receipt().token().map(|token| token.as_str().to_owned());
+    let permit = block_on(gate.permit::<Task, Share>(&Target::typed("t1"))).unwrap();
+    let bob = Principal::user("bob");
+    assert_eq!(told(), None);
+    block_on(gate.share(&permit, Role::Editor, &bob)).unwrap();
+    assert_eq!(told().as_deref(), Some("granted"));
+    block_on(gate.writing().unshare(&permit, Role::Editor, &bob)).unwrap();
+    assert_eq!(told().as_deref(), Some("revoked"), "by whichever gate of the request");
+    block_on(gate.unshare(&permit, Role::Viewer, &bob)).unwrap();
+    assert_eq!(told().as_deref(), Some("revoked"), "what any answer knows of changes nothing");
 }

@@ -5,20 +5,24 @@ use crate::{
     ground::{self, Change, ENDINGS, Side},
     herald::Herald,
     memory::Memory,
+    realm::{Realm, Who},
 };
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind, Lookup, Principal,
-    Registration, Relationship, ResourceRef,
+    Action, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind,
+    Lookup, Principal, Registration, Relationship, ResourceRef,
 };
 use futures::future::BoxFuture;
 use std::{sync::Arc, time::Instant};
 
-/// Where answers are kept, and whose they are.
+/// Where answers are kept, and whose they are. Cheap to clone: there is one for each request.
+#[derive(Clone)]
 pub(crate) struct Shelf {
     pub engine: Arc<dyn Authorizer>,
     pub memory: Arc<Memory>,
     pub herald: Option<Arc<Herald>>,
+    /// In which of them the engine is asked. What a write changes, it changes in all.
+    pub realm: Realm,
 }
 
 /// When something was asked.
@@ -45,14 +49,23 @@ impl Shelf {
         Moment { at, since, trusted: self.memory.lease.is_held(at) }
     }
 
-    async fn check(&self, principal: &Principal, checks: &[Check]) -> Result<Vec<Decision>, EngineError> {
-        let near = &self.memory.near;
+    fn who(&self, principal: &Principal, token: Option<&ConsistencyToken>) -> Who {
+        Who { realm: self.realm, principal: principal.clone(), token: token.cloned() }
+    }
+
+    async fn check(
+        &self,
+        principal: &Principal,
+        checks: &[Check],
+        token: Option<&ConsistencyToken>,
+    ) -> Result<Vec<Decision>, EngineError> {
+        let (near, who) = (&self.memory.near, self.who(principal, token));
         let moment = self.moment();
         let mut decisions = vec![Decision::default(); checks.len()];
         let mut missing = Vec::new();
         for ((at, check), decision) in checks.iter().enumerate().zip(&mut decisions) {
-            if moment.trusted && ground::can_be_kept(check.resource.kind) {
-                decision.allowed = near.allowed(principal, &check.resource, moment.at) & check.actions;
+            if moment.trusted && ground::can_be_kept(&check.resource) {
+                decision.allowed = near.allowed(&who, &check.resource, moment.at) & check.actions;
             }
             let actions = check.actions - decision.allowed;
             if !actions.is_empty() {
@@ -61,8 +74,9 @@ impl Shelf {
             }
         }
         instruments::cache_hits(instruments::Layer::Process, checks.len() - missing.len());
-        if let Some(herald) = self.herald.as_ref().filter(|_| moment.trusted) {
-            self.ask_redis(herald, principal, moment, &mut missing, &mut decisions).await;
+        // What is asked as fresh as a token is kept in process only: callers choose them.
+        if let Some(herald) = self.herald.as_ref().filter(|_| moment.trusted && token.is_none()) {
+            self.ask_redis(herald, &who, moment, &mut missing, &mut decisions).await;
         }
         if missing.is_empty() {
             return Ok(decisions);
@@ -72,17 +86,17 @@ impl Shelf {
             .iter()
             .map(|missing| Check { resource: missing.asked.resource.clone(), actions: missing.asked.actions })
             .collect();
-        let freshness = self.freshness(principal, &questions);
+        let freshness = as_fresh_as(self.freshness(principal, &questions), token);
         let answers = self.engine.check(principal, &questions, &freshness).await?;
         if answers.len() != questions.len() {
             return Err(EngineError::Malformed("a decision is missing or too many".into()));
         }
         for (Missing { at, asked, found }, answer) in missing.into_iter().zip(answers) {
             let allowed = answer.allowed & asked.actions;
-            if moment.trusted && ground::can_be_kept(asked.resource.kind) {
-                near.keep(principal, &asked.resource, allowed, moment.since, moment.at);
+            if moment.trusted && ground::can_be_kept(&asked.resource) {
+                near.keep(&who, &asked.resource, allowed, moment.since, moment.at);
                 if let Some(herald) = self.herald.as_ref().filter(|_| allowed == asked.actions)
-                    && near.holds(principal, &asked.resource, moment.since)
+                    && near.holds(&who, &asked.resource, moment.since)
                 {
                     herald.far.share(found, moment.at);
                 }
@@ -98,16 +112,16 @@ impl Shelf {
     async fn ask_redis(
         &self,
         herald: &Herald,
-        principal: &Principal,
+        who: &Who,
         moment: Moment,
         missing: &mut Vec<Missing>,
         decisions: &mut [Decision],
     ) {
         let (mut shared, mut other): (Vec<_>, Vec<_>) =
-            std::mem::take(missing).into_iter().partition(|missing| ground::can_be_kept(missing.asked.resource.kind));
+            std::mem::take(missing).into_iter().partition(|missing| ground::can_be_kept(&missing.asked.resource));
         if !shared.is_empty() {
             let asked: Vec<_> = shared.iter().map(|missing| missing.asked.clone()).collect();
-            let found = herald.far.find(principal, &asked).await;
+            let found = herald.far.find(who, &asked).await;
             for (missing, found) in shared.iter_mut().zip(found) {
                 missing.found = found;
             }
@@ -116,7 +130,7 @@ impl Shelf {
                 if !found.allowed {
                     return true;
                 }
-                self.memory.near.keep(principal, &asked.resource, asked.actions, moment.since, moment.at);
+                self.memory.near.keep(who, &asked.resource, asked.actions, moment.since, moment.at);
                 if let Some(decision) = decisions.get_mut(*at) {
                     decision.allowed |= asked.actions;
                 }
@@ -130,7 +144,7 @@ impl Shelf {
 
     /// How fresh these have to be asked. What is inherited rests on relationships of a parent that is not known.
     fn freshness(&self, principal: &Principal, checks: &[Check]) -> Consistency {
-        if !checks.iter().all(|check| ground::can_be_kept(check.resource.kind)) {
+        if !checks.iter().all(|check| ground::can_be_kept(&check.resource)) {
             return Consistency::FullyConsistent;
         }
         let standing = [ground::principal(Side::Standing, principal)];
@@ -143,19 +157,20 @@ impl Shelf {
         kind: Kind,
         action: Action,
         most: Option<usize>,
+        token: Option<&ConsistencyToken>,
     ) -> Result<Lookup, EngineError> {
-        if !ground::can_be_kept(kind) {
+        if !ground::all_can_be_kept(kind) {
             return self.engine.lookup(principal, kind, action, most, &Consistency::FullyConsistent).await;
         }
         let near = &self.memory.near;
         let moment = self.moment();
-        let listed = most.filter(|_| moment.trusted).map(|most| (principal.clone(), kind, action, most));
+        let listed = most.filter(|_| moment.trusted).map(|most| (self.who(principal, token), kind, action, most));
         if let Some(list) = listed.as_ref().and_then(|listed| near.list(listed, moment.at)) {
             instruments::cache_hits(instruments::Layer::Process, 1);
             return Ok(list);
         }
         let whose = [Side::Standing, Side::Holdings].map(|side| ground::principal(side, principal));
-        let freshness = self.memory.freshness(whose.into_iter().chain([ENDINGS]));
+        let freshness = as_fresh_as(self.memory.freshness(whose.into_iter().chain([ENDINGS])), token);
         let list = self.engine.lookup(principal, kind, action, most, &freshness).await?;
         if let Some(listed) = listed {
             near.keep_list(listed, &list, moment.since, moment.at);
@@ -174,7 +189,7 @@ impl Shelf {
 
     /// Writes, and evicts whatever came of it: what was refused may have been written all the same.
     async fn write(
-        self: Arc<Self>,
+        &self,
         change: Change,
         write: impl FnOnce(Arc<dyn Authorizer>) -> Writing + Send + 'static,
     ) -> Result<Option<ConsistencyToken>, EngineError> {
@@ -182,16 +197,25 @@ impl Shelf {
             return write(Arc::clone(&self.engine)).await;
         }
         // In a task of its own: once it is written, a caller who goes away must not keep others from hearing of it.
+        let here = self.clone();
         let written = tokio::spawn(async move {
-            let written = write(Arc::clone(&self.engine)).await;
+            let written = write(Arc::clone(&here.engine)).await;
             let change = match &written {
                 Ok(token) => change.known_by(token.clone()),
                 Err(_) => change.perhaps(),
             };
-            self.evict(&change).await;
+            here.evict(&change).await;
             written
         });
         written.await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
+    }
+}
+
+/// As fresh as what is known here wants it, and as whoever asks.
+fn as_fresh_as(known: Consistency, token: Option<&ConsistencyToken>) -> Consistency {
+    match token {
+        Some(token) => known.and(token),
+        None => known,
     }
 }
 
@@ -206,10 +230,9 @@ impl Authorizer for crate::DecisionCache {
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
         match consistency {
-            Consistency::MinimizeLatency => self.shelf.check(principal, checks).await,
-            Consistency::AtLeastAsFresh(_) | Consistency::FullyConsistent => {
-                self.shelf.engine.check(principal, checks, consistency).await
-            }
+            Consistency::MinimizeLatency => self.shelf.check(principal, checks, None).await,
+            Consistency::AtLeastAsFresh(token) => self.shelf.check(principal, checks, Some(token)).await,
+            Consistency::FullyConsistent => self.shelf.engine.check(principal, checks, consistency).await,
         }
     }
 
@@ -222,10 +245,9 @@ impl Authorizer for crate::DecisionCache {
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
         match consistency {
-            Consistency::MinimizeLatency => self.shelf.lookup(principal, kind, action, most).await,
-            Consistency::AtLeastAsFresh(_) | Consistency::FullyConsistent => {
-                self.shelf.engine.lookup(principal, kind, action, most, consistency).await
-            }
+            Consistency::MinimizeLatency => self.shelf.lookup(principal, kind, action, most, None).await,
+            Consistency::AtLeastAsFresh(token) => self.shelf.lookup(principal, kind, action, most, Some(token)).await,
+            Consistency::FullyConsistent => self.shelf.engine.lookup(principal, kind, action, most, consistency).await,
         }
     }
 
@@ -233,29 +255,35 @@ impl Authorizer for crate::DecisionCache {
         let (change, registration) = (Change::registered(registration), registration.clone());
         let write =
             |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.register(&registration).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, resource) = (Change::ended(resource), resource.clone());
         let write =
             |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.deregister(&resource).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, edges) = (Change::added(relationships), relationships.to_vec());
         let write = |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.grant(&edges).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         let (change, edges) = (Change::removed(relationships), relationships.to_vec());
         let write = |engine: Arc<dyn Authorizer>| -> Writing { Box::pin(async move { engine.revoke(&edges).await }) };
-        Arc::clone(&self.shelf).write(change, write).await
+        self.shelf.write(change, write).await
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         self.shelf.engine.holders(resources).await
+    }
+    /// Whoever is bound keeps answers on the same shelf, apart from what others are answered.
+    fn on_behalf(&self, behalf: &Behalf) -> Option<Bound> {
+        let Bound { engine, asks_to_create } = self.shelf.engine.on_behalf(behalf)?;
+        let place = Shelf { engine, realm: self.shelf.realm.of(behalf), ..self.shelf.clone() };
+        Some(Bound { engine: Arc::new(Self { shelf: place, tasks: Arc::clone(&self.tasks) }), asks_to_create })
     }
 }

@@ -1,6 +1,6 @@
 //! What answers rest on, and what a write changes of it.
 
-use authz::{ConsistencyToken, Kind, PrincipalKind, Registration, Relationship, ResourceRef, schema};
+use authz::{ConsistencyToken, EVERY, Kind, PrincipalKind, Registration, Relationship, ResourceRef, schema};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -45,9 +45,14 @@ pub(crate) fn principal(side: Side, principal: &authz::Principal) -> Ground<&str
 /// What all lists rest on: that resources end.
 pub(crate) const ENDINGS: Ground<&str> = Ground { side: Side::Endings, kind: "", id: "" };
 
-/// Whether decisions about resources of this kind can be kept: they rest on nothing but relationships of the
-/// resource and of the principal. What is inherited rests on a parent, too, which would have to be known.
-pub(crate) fn can_be_kept(kind: Kind) -> bool {
+/// Whether decisions about a resource can be kept: they rest on nothing but relationships of the resource and of the
+/// principal. What is said of every resource of a kind rests on none that any write names, so nothing would let go of it.
+pub(crate) fn can_be_kept(resource: &ResourceRef) -> bool {
+    *resource.id != *EVERY && all_can_be_kept(resource.kind)
+}
+
+/// The same, of each resource of a kind. What is inherited rests on a parent, too, which would have to be known.
+pub(crate) fn all_can_be_kept(kind: Kind) -> bool {
     !schema::RULES.iter().any(|rule| rule.kind == kind && rule.inherited.is_some())
 }
 
@@ -148,8 +153,14 @@ mod tests {
 
     #[test]
     fn what_is_inherited_is_not_kept() {
-        assert!([Kind::Task, Kind::Agent, Kind::Tenant].into_iter().all(can_be_kept));
-        assert!(!can_be_kept(Kind::ApiKey));
+        assert!([Kind::Task, Kind::Agent, Kind::Tenant].into_iter().all(all_can_be_kept));
+        assert!(!all_can_be_kept(Kind::ApiKey));
+    }
+
+    #[test]
+    fn what_is_said_of_every_resource_is_not_kept() {
+        assert!(can_be_kept(&task()));
+        assert!(!can_be_kept(&ResourceRef { kind: Kind::Task, id: EVERY.into() }));
     }
 
     /// If a rule came to be gated by something else, more would have to be let go of.

@@ -11,7 +11,7 @@ use crate::{
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -50,14 +50,21 @@ impl Heard {
     }
 }
 
+/// A change that not everybody may know of.
+struct Owed {
+    change: Change,
+    /// From then on nobody keeps what it was to evict.
+    until: Instant,
+}
+
 /// Keeps this node's word, and takes that of others.
 pub(crate) struct Herald {
     pub registry: Registry,
     pub far: Far,
     memory: Arc<Memory>,
     heard: Heard,
-    /// What Redis has not heard, and until when that matters.
-    owed: Mutex<Vec<(Change, Instant)>>,
+    /// What Redis has not heard.
+    owed: Mutex<Vec<Owed>>,
     /// How long anything is kept.
     ttl: Duration,
     answers: AtomicBool,
@@ -75,7 +82,7 @@ impl Herald {
     }
 
     /// Renews the lease, over and over.
-    pub async fn keep(&self) {
+    pub async fn keep(self: Arc<Self>) {
         let pause = self.registry.length / 4;
         loop {
             self.deliver().await;
@@ -101,7 +108,11 @@ impl Herald {
                 if was == Renewed::Anew {
                     instruments::cache_lease_began();
                 }
-                self.far.enter(&renewal.era, sent);
+                // What ends an era is in the log before the next one begins. Whoever has not read so far may yet be
+                // answered from before it, and what they share stays in the old one.
+                if self.memory.lease.reading().is_some_and(|(_, applied)| renewal.end <= applied) {
+                    self.far.enter(&renewal.era, sent);
+                }
             }
             tokio::time::sleep_until((sent + pause).into()).await;
         }
@@ -140,31 +151,43 @@ impl Herald {
     /// Tells every node of a change, and returns when each of them knows, or trusts nothing that it keeps.
     pub async fn tell(&self, change: &Change) {
         let began = Instant::now();
-        let give_up = began + self.registry.length;
+        // When Redis is away for as long, every lease has run out that was there at the first attempt.
+        let mut patience = self.registry.length;
+        let mut slowest = false;
         loop {
-            match self.publish(change).await {
+            let unheard = match self.publish(change).await {
                 Ok(announced) => {
-                    let slowest = self.wait(&announced).await;
-                    if change.floor.is_some() {
-                        // Whoever did not know of it yet may have shared what an engine said from before.
-                        if let Err(error) = self.far.evict(change, self.registry.length / 4).await {
-                            self.owe(change, &error);
-                        }
-                    }
-                    instruments::cache_told(slowest, began.elapsed());
-                    return;
+                    slowest |= self.wait(&announced).await;
+                    // Away from here on, Redis has a lease once more: whoever was waited for may have taken the one
+                    // that there was.
+                    patience = self.registry.length * 2;
+                    self.replace_again(change).await
                 }
-                Err(error) => {
-                    // The last attempt is made when every lease has run out that was there at the first. What gives
-                    // somebody more needs no waiting: nothing that is kept has become wrong.
-                    if !change.takes_away || Instant::now() >= give_up {
-                        self.owe(change, &error);
-                        instruments::cache_told(false, began.elapsed());
-                        return;
-                    }
-                    tokio::time::sleep(RETRY).await;
-                }
+                Err(error) => Err(error),
+            };
+            // What gives somebody more needs no waiting: nothing that is kept has become wrong.
+            let enough = !change.takes_away || began.elapsed() >= patience;
+            if let Err(error) = &unheard
+                && !enough
+            {
+                tracing::debug!(error = error as &dyn std::error::Error, "an eviction is tried again");
+                tokio::time::sleep(RETRY).await;
+                continue;
             }
+            if let Err(error) = unheard {
+                self.owe(change, &error);
+            }
+            instruments::cache_told(slowest, began.elapsed());
+            return;
+        }
+    }
+
+    /// Evicts what is shared once more, now that every node knows: whoever did not know yet may have shared what an
+    /// engine said from before.
+    async fn replace_again(&self, change: &Change) -> Result<(), Unheard> {
+        match change.floor {
+            Some(_) if change.takes_away => self.far.evict(change, self.registry.length / 4).await,
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -230,22 +253,39 @@ impl Herald {
             error = error as &dyn std::error::Error,
             "other gateways may not know of a changed decision yet"
         );
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        owed.push((change.clone(), Instant::now() + self.ttl));
+        self.owed().push(Owed { change: change.clone(), until: Instant::now() + self.ttl });
     }
 
-    /// Tells what Redis has not heard so far, while anybody may still keep it.
-    async fn deliver(&self) {
-        let mut owed = std::mem::take(&mut *self.owed.lock().unwrap_or_else(PoisonError::into_inner));
-        owed.retain(|(_, until)| Instant::now() < *until);
+    /// Tells what Redis has not heard so far, while anybody may still keep it. Whoever knows of it is waited for in
+    /// passing, and then it is evicted once more.
+    async fn deliver(self: &Arc<Self>) {
+        let mut owed = std::mem::take(&mut *self.owed());
+        owed.retain(|owed| Instant::now() < owed.until);
         let mut left = owed.into_iter();
-        while let Some((change, until)) = left.next() {
-            if self.publish(&change).await.is_err() {
-                let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-                owed.push((change, until));
-                owed.extend(left);
-                return;
-            }
+        let (mut told, mut last) = (Vec::new(), None);
+        for owed in left.by_ref() {
+            let Ok(announced) = self.publish(&owed.change).await else {
+                self.owed().push(owed);
+                break;
+            };
+            told.push(owed);
+            last = Some(announced);
         }
+        self.owed().extend(left);
+        let Some(last) = last else { return };
+        let herald = Arc::clone(self);
+        tokio::spawn(async move {
+            // Who has applied the log up to there has applied the others, too.
+            herald.wait(&last).await;
+            for owed in told {
+                if herald.replace_again(&owed.change).await.is_err() {
+                    herald.owed().push(owed);
+                }
+            }
+        });
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<Owed>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

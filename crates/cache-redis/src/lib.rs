@@ -2,12 +2,19 @@
 //!
 //! [`DecisionCache`] is an [`Authorizer`] around any other. What it keeps:
 //!
-//! - answers to [`Consistency::MinimizeLatency`](authz::Consistency), which is how reads ask. All else goes to the
-//!   engine, so nothing is changed on the word of a cache;
+//! - answers to [`Consistency::MinimizeLatency`](authz::Consistency), which is how reads ask, and in process those to
+//!   [`AtLeastAsFresh`](authz::Consistency), for whoever asks as fresh as the same token. All else goes to the engine, so
+//!   nothing is changed on the word of a cache;
 //! - allowed actions, never denials, and short lists (in process only). Of a check whose actions are not all known to
 //!   be allowed, the engine is asked for the rest;
 //! - decisions that rest on nothing but relationships of the resource and of the principal. What is inherited from a
-//!   parent is the engine's.
+//!   parent is the engine's, and so is what is said of every resource at once ([`EVERY`](authz::EVERY)).
+//!
+//! An engine may judge by more than the principal. Bound [on somebody's behalf](Authorizer::on_behalf), the cache keeps
+//! what it is answered by a *realm*, too: a digest of the account and of what was said of the caller. So no session is
+//! answered with the rights of another. A change is of a resource or of a principal, and reaches them in every realm.
+//! What such an engine goes by beside relationships, and whatever is written past the gateways to one that does not
+//! tell of it, is seen within [`Settings::staleness`].
 //!
 //! Each of the two layers keeps an answer for half of [`Settings::staleness`], counted from the question. So a change
 //! that nobody tells the cache of is seen within that time. A change that is written through a cache is seen at once,
@@ -22,12 +29,20 @@
 //! An engine may itself answer from a while ago. So the log carries the [`ConsistencyToken`] of each write, and
 //! gateways remember it for [`Settings::window`]: what a write of that time has changed is asked for at least as fresh.
 //!
+//! And until all of them know of it, one of them may have shared what the engine said from before. So generations of
+//! what was taken away are replaced once more when they do. If that fails, the whole eviction is tried again, for two
+//! leases since it began. When Redis is away from everybody for a lease, it begins an *era* of its own accord, in which
+//! no older entry counts.
+//!
 //! Without Redis everything is asked of the engine, and whoever takes something away waits for a lease. What is *not*
-//! guaranteed: when one gateway is cut off from Redis while others reach it, what it takes away may be seen by them
-//! until it reaches Redis again, for [`Settings::staleness`] at most. The same holds for generations that a cluster
-//! loses when it fails over to a replica. Both need a fault; neither touches what changes anything.
+//! guaranteed: when one gateway is cut off from Redis for that long while others reach it, be it before the change is
+//! in the log or between the two replacements, what it takes away may be seen by them until it reaches Redis again,
+//! for [`Settings::staleness`] at most. What it owes it tells before it trusts anything shared. The same holds for
+//! generations that a cluster loses when it fails over to a replica. Both need a fault; neither touches what changes
+//! anything.
 
 mod cache;
+mod digest;
 mod far;
 mod floors;
 mod ground;
@@ -35,6 +50,7 @@ mod herald;
 mod lease;
 mod memory;
 mod near;
+mod realm;
 mod registry;
 mod stamps;
 mod wire;
@@ -48,6 +64,7 @@ use herald::Herald;
 use lease::Lease;
 use memory::Memory;
 use near::Near;
+use realm::Realm;
 use registry::Registry;
 use secrecy::SecretString;
 use std::{fmt, sync::Arc, time::Duration};
@@ -89,8 +106,25 @@ pub struct BadSettings(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// An engine whose answers are kept for a while. See the [crate].
 pub struct DecisionCache {
-    shelf: Arc<Shelf>,
-    tasks: Vec<JoinHandle<()>>,
+    shelf: Shelf,
+    tasks: Arc<Tasks>,
+}
+
+/// What runs beside the answers, until the last who is answered is gone.
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    fn end(&self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl DecisionCache {
@@ -98,7 +132,7 @@ impl DecisionCache {
     #[must_use]
     pub fn in_process(engine: Arc<dyn Authorizer>, settings: &Settings) -> Self {
         let memory = memory(settings, Lease::forever(), settings.staleness);
-        Self { shelf: Arc::new(Shelf { engine, memory, herald: None }), tasks: Vec::new() }
+        Self::on(Shelf { engine, memory, herald: None, realm: Realm::default() }, Vec::new())
     }
 
     /// Keeps answers in this process and in Redis, and tells other gateways of changes. Redis need not be there yet.
@@ -120,11 +154,12 @@ impl DecisionCache {
         };
         let herald = Arc::new(herald().map_err(|error| BadSettings(error.into()))?);
         let (keeper, listener) = (Arc::clone(&herald), Arc::clone(&herald));
-        let tasks = vec![
-            tokio::spawn(async move { keeper.keep().await }),
-            tokio::spawn(async move { listener.listen().await }),
-        ];
-        Ok(Self { shelf: Arc::new(Shelf { engine, memory, herald: Some(herald) }), tasks })
+        let tasks = vec![tokio::spawn(keeper.keep()), tokio::spawn(async move { listener.listen().await })];
+        Ok(Self::on(Shelf { engine, memory, herald: Some(herald), realm: Realm::default() }, tasks))
+    }
+
+    fn on(shelf: Shelf, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self { shelf, tasks: Arc::new(Tasks(tasks)) }
     }
 
     /// What kind it is, for people to read.
@@ -161,21 +196,11 @@ impl DecisionCache {
 
     /// Gives the lease back, so that nobody waits for it.
     pub async fn close(&self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.tasks.end();
         if let Some(herald) = &self.shelf.herald {
             self.shelf.memory.lease.end();
             // It ends by itself, only later.
             drop(herald.registry.leave().await);
-        }
-    }
-}
-
-impl Drop for DecisionCache {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     ground::{self, Change, Side},
+    realm::Who,
     stamps::{Place, Stamps},
 };
-use authz::{Action, ActionSet, Extent, Kind, Lookup, Principal, ResourceRef};
+use authz::{Action, ActionSet, Extent, Kind, Lookup, ResourceRef};
 use moka::sync::Cache;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 const LISTS: u64 = 256;
 
 /// Which list: what somebody may do something to, if they are no more than so many.
-type Listed = (Principal, Kind, Action, usize);
+type Listed = (Who, Kind, Action, usize);
 
 /// What somebody may do to something, as it was at a tick.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,7 @@ struct KeptList {
 /// Allowed actions and short lists, each for a while and until something they rest on changes.
 pub(crate) struct Near {
     pub stamps: Stamps,
-    decisions: Cache<(Principal, ResourceRef), Kept>,
+    decisions: Cache<(Who, ResourceRef), Kept>,
     lists: Cache<Listed, KeptList>,
     time: Duration,
 }
@@ -47,36 +48,35 @@ impl Near {
         Self { stamps: Stamps::new(), decisions, lists, time }
     }
 
-    fn places(&self, principal: &Principal, resource: &ResourceRef) -> [Place; 2] {
+    fn places(&self, who: &Who, resource: &ResourceRef) -> [Place; 2] {
         [
             self.stamps.place(&ground::resource(resource)),
-            self.stamps.place(&ground::principal(Side::Standing, principal)),
+            self.stamps.place(&ground::principal(Side::Standing, &who.principal)),
         ]
     }
 
     /// Whether a decision that was asked for at a tick may still be kept.
-    pub fn holds(&self, principal: &Principal, resource: &ResourceRef, since: u64) -> bool {
-        self.stamps.hold(since, self.places(principal, resource))
+    pub fn holds(&self, who: &Who, resource: &ResourceRef, since: u64) -> bool {
+        self.stamps.hold(since, self.places(who, resource))
     }
 
     /// What is known to be allowed. Empty when nothing is.
-    pub fn allowed(&self, principal: &Principal, resource: &ResourceRef, now: Instant) -> ActionSet {
-        let key = (principal.clone(), resource.clone());
-        let kept =
-            self.decisions.get(&key).filter(|kept| now < kept.until && self.holds(principal, resource, kept.since));
+    pub fn allowed(&self, who: &Who, resource: &ResourceRef, now: Instant) -> ActionSet {
+        let key = (who.clone(), resource.clone());
+        let kept = self.decisions.get(&key).filter(|kept| now < kept.until && self.holds(who, resource, kept.since));
         kept.map(|kept| kept.allowed).unwrap_or_default()
     }
 
     /// Keeps what was allowed at a tick, asked for at `asked`, unless something has changed since.
-    pub fn keep(&self, principal: &Principal, resource: &ResourceRef, allowed: ActionSet, since: u64, asked: Instant) {
-        if allowed.is_empty() || !self.holds(principal, resource, since) {
+    pub fn keep(&self, who: &Who, resource: &ResourceRef, allowed: ActionSet, since: u64, asked: Instant) {
+        if allowed.is_empty() || !self.holds(who, resource, since) {
             return;
         }
-        let key = (principal.clone(), resource.clone());
+        let key = (who.clone(), resource.clone());
         let new = Kept { allowed, since, until: asked + self.time };
         let kept = match self.decisions.get(&key) {
             // Together they are as old as the older.
-            Some(old) if asked < old.until && self.holds(principal, resource, old.since) => {
+            Some(old) if asked < old.until && self.holds(who, resource, old.since) => {
                 Kept { allowed: old.allowed | allowed, since: old.since.min(since), until: old.until.min(new.until) }
             }
             _ => new,
@@ -93,7 +93,7 @@ impl Near {
 
     /// Keeps a list of ids, or that they are too many. Other answers are not lists.
     pub fn keep_list(&self, listed: Listed, list: &Lookup, since: u64, asked: Instant) {
-        let (principal, kind, _, most) = &listed;
+        let (Who { principal, .. }, kind, _, most) = &listed;
         let mut places = vec![
             self.stamps.place(&ground::principal(Side::Standing, principal)),
             self.stamps.place(&ground::principal(Side::Holdings, principal)),
@@ -125,7 +125,8 @@ impl Near {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use authz::{Relation, Relationship};
+    use crate::realm::Realm;
+    use authz::{Principal, Relation, Relationship};
     use std::{collections::BTreeSet, sync::Arc};
 
     fn near() -> Near {
@@ -136,12 +137,16 @@ mod tests {
         Principal::user("u")
     }
 
+    fn asker() -> Who {
+        Who { realm: Realm::default(), principal: who(), token: None }
+    }
+
     fn task(id: &str) -> ResourceRef {
         ResourceRef { kind: Kind::Task, id: id.into() }
     }
 
     fn reads(near: &Near, id: &str) -> bool {
-        near.allowed(&who(), &task(id), Instant::now()).contains(Action::Read)
+        near.allowed(&asker(), &task(id), Instant::now()).contains(Action::Read)
     }
 
     #[test]
@@ -149,8 +154,8 @@ mod tests {
         let near = near();
         let since = near.stamps.now();
         near.shake(&Change::removed(&[Relationship::held(task("1"), Relation::Viewer, &who())]));
-        near.keep(&who(), &task("1"), Action::Read.into(), since, Instant::now());
-        near.keep(&who(), &task("2"), Action::Read.into(), since, Instant::now());
+        near.keep(&asker(), &task("1"), Action::Read.into(), since, Instant::now());
+        near.keep(&asker(), &task("2"), Action::Read.into(), since, Instant::now());
         assert!(!reads(&near, "1"));
         assert!(reads(&near, "2"), "the other task is as it was");
     }
@@ -165,7 +170,7 @@ mod tests {
             Change::anything(),
         ] {
             let near = near();
-            near.keep(&who(), &task("1"), Action::Read.into(), near.stamps.now(), Instant::now());
+            near.keep(&asker(), &task("1"), Action::Read.into(), near.stamps.now(), Instant::now());
             assert!(reads(&near, "1"));
             near.shake(&change);
             assert!(!reads(&near, "1"), "{change:?}");
@@ -176,27 +181,27 @@ mod tests {
     fn denials_are_not_kept_and_what_is_learnt_adds_up() {
         let near = near();
         let since = near.stamps.now();
-        near.keep(&who(), &task("1"), ActionSet::empty(), since, Instant::now());
+        near.keep(&asker(), &task("1"), ActionSet::empty(), since, Instant::now());
         near.decisions.run_pending_tasks();
         assert_eq!(near.decisions.entry_count(), 0);
-        near.keep(&who(), &task("1"), Action::Read.into(), since, Instant::now());
-        near.keep(&who(), &task("1"), Action::Update.into(), since, Instant::now());
-        assert_eq!(near.allowed(&who(), &task("1"), Instant::now()), Action::Read | Action::Update);
+        near.keep(&asker(), &task("1"), Action::Read.into(), since, Instant::now());
+        near.keep(&asker(), &task("1"), Action::Update.into(), since, Instant::now());
+        assert_eq!(near.allowed(&asker(), &task("1"), Instant::now()), Action::Read | Action::Update);
     }
 
     #[test]
     fn what_is_kept_ends_with_its_time_counted_from_the_question() {
         let near = near();
         let asked = Instant::now();
-        near.keep(&who(), &task("1"), Action::Read.into(), near.stamps.now(), asked);
-        let allowed = |after| near.allowed(&who(), &task("1"), asked + Duration::from_secs(after));
+        near.keep(&asker(), &task("1"), Action::Read.into(), near.stamps.now(), asked);
+        let allowed = |after| near.allowed(&asker(), &task("1"), asked + Duration::from_secs(after));
         assert_eq!(allowed(59), ActionSet::only(Action::Read));
         assert_eq!(allowed(60), ActionSet::empty());
     }
 
     #[test]
     fn a_list_goes_with_its_owner_s_holdings_and_with_whatever_is_in_it() {
-        let listed = || (who(), Kind::Task, Action::Read, 10);
+        let listed = || (asker(), Kind::Task, Action::Read, 10);
         let ids: BTreeSet<Arc<str>> = ["1".into(), "2".into()].into();
         let held = |id: &str, who: &Principal| vec![Relationship::held(task(id), Relation::Viewer, who)];
         for (change, goes) in [

@@ -9,7 +9,7 @@ use crate::{
 use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent, Query, Status, StoreError};
 use async_trait::async_trait;
 use authz::{
-    Ending, Gone, Guarded, Id, Page, Permit, Registered, ResourceRef, Scope, Task, Tenant,
+    Ending, Gone, Guarded, Id, Named, Page, Permit, Registered, ResourceRef, Scope, Task, Tenant,
     action::{Create, Delete, Read},
 };
 use chrono::{DateTime, Utc};
@@ -24,13 +24,13 @@ impl AgentStore for MemoryStore {
         Ok(rows.map(|row| row.agent.clone()).collect())
     }
 
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<AgentId>, StoreError> {
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Agent>>, StoreError> {
         if !storable(name) {
             return Err(StoreError::Unstorable);
         }
         let tables = self.tables();
         let found = tables.agents.values().find(|row| row.tenant == *tenant && row.agent.name == name);
-        Ok(found.map(|row| row.agent.id.clone()))
+        Ok(found.map(|row| Named { id: row.agent.id.clone(), token: row.token.clone() }))
     }
 
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError> {
@@ -65,7 +65,8 @@ impl AgentStore for MemoryStore {
         let creator = kept_creator(new.creator.clone());
         tables.owe(registered.owed());
         let agent = made(new, tables.now());
-        let row = AgentRow { tenant: permit.id().clone(), creator, agent: agent.clone() };
+        let token = registered.token().cloned();
+        let row = AgentRow { tenant: permit.id().clone(), creator, token, agent: agent.clone() };
         tables.agents.insert(agent.id.clone(), row);
         Ok(agent)
     }

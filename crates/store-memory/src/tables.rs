@@ -2,7 +2,7 @@
 
 use agents::{Agent, AgentId};
 use api_keys::{ApiKey, ApiKeyId, Digest};
-use authz::{Id, IntentId, Kind, Principal, PrincipalKind, ResourceRef, Tenant};
+use authz::{ConsistencyToken, Id, IntentId, Kind, Principal, PrincipalKind, ResourceRef, Tenant};
 use authz_router::Route;
 use checkpoints::{Blob, Checkpoint, PendingWrite};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -16,10 +16,11 @@ use std::{
 use tasks::{Task, TaskId};
 use trackers::Tracker;
 
-/// An agent, the tenant it lives in, and who made it.
+/// An agent, the tenant it lives in, who made it, and how fresh to ask about it.
 pub(crate) struct AgentRow {
     pub(crate) tenant: Id<Tenant>,
     pub(crate) creator: Option<Principal>,
+    pub(crate) token: Option<ConsistencyToken>,
     pub(crate) agent: Agent,
 }
 
@@ -30,10 +31,12 @@ pub(crate) struct ApiKeyRow {
     pub(crate) creator: Option<Principal>,
 }
 
-/// A task, the tenant it lives in, the agent that works on it, and who made it, where no permit is needed.
+/// A task, the tenant it lives in, the agent that works on it, who made it, where no permit is needed, and how fresh to
+/// ask about it.
 pub(crate) struct TaskRow {
     pub(crate) tenant: Id<Tenant>,
     pub(crate) creator: Option<Principal>,
+    pub(crate) token: Option<ConsistencyToken>,
     pub(crate) agent: AgentId,
     pub(crate) task: Task,
 }

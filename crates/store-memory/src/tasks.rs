@@ -8,13 +8,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use authz::{
-    Agent, Ending, Guarded, Id, Page, Permit, Registered, ResourceRef, Scope, Tenant,
+    Agent, Ending, Guarded, Id, Named, Page, Permit, Registered, ResourceRef, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
 use dual_write::Intent;
 use serde_json::{Map, Value};
-use tasks::{CREATED, NewTask, Patch, Query, Status, StoreError, Task, TaskId, TaskStore, Transition};
+use tasks::{CREATED, NewTask, Patch, Query, Status, StoreError, Task, TaskStore, Transition};
 use trackers::Tracker;
 
 #[async_trait]
@@ -25,11 +25,13 @@ impl TaskStore for MemoryStore {
         Ok(rows.map(|row| row.task.clone()).collect())
     }
 
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, StoreError> {
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Task>>, StoreError> {
         if !storable(name) {
             return Err(StoreError::Unstorable);
         }
-        Ok(self.tables().task_named(tenant, name).map(|row| row.task.id.clone()))
+        let tables = self.tables();
+        let found = tables.task_named(tenant, name);
+        Ok(found.map(|row| Named { id: row.task.id.clone(), token: row.token.clone() }))
     }
 
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError> {
@@ -78,10 +80,10 @@ impl TaskStore for MemoryStore {
             created_at: now,
             updated_at: now,
         };
-        let creator = kept_creator(new.creator.clone());
+        let (creator, token) = (kept_creator(new.creator.clone()), registered.token().cloned());
         let task = made(new, now);
         tables.trackers.insert(tracker.id.clone(), tracker);
-        tables.tasks.insert(task.id.clone(), TaskRow { tenant, creator, agent, task: task.clone() });
+        tables.tasks.insert(task.id.clone(), TaskRow { tenant, creator, token, agent, task: task.clone() });
         Ok(task)
     }
 

@@ -10,8 +10,8 @@ use crate::{
 };
 use agents::{AcpType, Agent, AgentId, AgentStore, Deleted, InputType, NewAgent, Order, Query, Status, StoreError};
 use authz::{
-    ConsistencyToken, Ending, Gone, Guarded, Id, Kind, Page, Permit, PrincipalKind, Registered, ResourceRef, Scope,
-    Task, Tenant,
+    ConsistencyToken, Ending, Gone, Guarded, Id, Kind, Named, Page, Permit, PrincipalKind, Registered, ResourceRef,
+    Scope, Task, Tenant,
     action::{Create, Delete, Read},
 };
 use chrono::{DateTime, Utc};
@@ -78,13 +78,14 @@ impl AgentStore for PgStore {
         Ok(rows.into_iter().map(Agent::try_from).collect::<Result<_, _>>()?)
     }
 
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<AgentId>, StoreError> {
-        let id = sqlx::query_scalar!(
-            "SELECT id FROM agents WHERE tenant = $1 AND name = $2 AND status <> 'DELETED'",
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Agent>>, StoreError> {
+        let found = sqlx::query!(
+            "SELECT id, zed_token FROM agents WHERE tenant = $1 AND name = $2 AND status <> 'DELETED'",
             tenant.as_str(),
             name
         );
-        Ok(id.fetch_optional(&self.pool).await.map_err(Fault::from)?.map(Id::new))
+        let found = found.fetch_optional(&self.pool).await.map_err(Fault::from)?;
+        Ok(found.map(|row| Named { id: Id::new(row.id), token: row.zed_token.map(ConsistencyToken::new) }))
     }
 
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError> {

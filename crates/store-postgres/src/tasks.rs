@@ -8,7 +8,7 @@ use crate::{
     list::{Item, Key, List, Narrowed, Table},
 };
 use authz::{
-    Agent, ConsistencyToken, Ending, Guarded, Id, Kind, Page, Permit, Principal, PrincipalKind, Registered,
+    Agent, ConsistencyToken, Ending, Guarded, Id, Kind, Named, Page, Permit, Principal, PrincipalKind, Registered,
     ResourceRef, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
@@ -64,13 +64,14 @@ impl TaskStore for PgStore {
         Ok(self.reads.get(permits.iter().map(|permit| permit.id().as_str().to_owned()).collect()).await?)
     }
 
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, StoreError> {
-        let id = sqlx::query_scalar!(
-            "SELECT id FROM tasks WHERE tenant = $1 AND name = $2 AND status IS DISTINCT FROM 'DELETED'",
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Task>>, StoreError> {
+        let found = sqlx::query!(
+            "SELECT id, zed_token FROM tasks WHERE tenant = $1 AND name = $2 AND status IS DISTINCT FROM 'DELETED'",
             tenant.as_str(),
             name
         );
-        Ok(id.fetch_optional(&self.pool).await.map_err(Fault::from)?.map(Id::new))
+        let found = found.fetch_optional(&self.pool).await.map_err(Fault::from)?;
+        Ok(found.map(|row| Named { id: Id::new(row.id), token: row.zed_token.map(ConsistencyToken::new) }))
     }
 
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError> {

@@ -223,7 +223,10 @@ fn ending(intent: &str) -> Ending {
 async fn names_of_agentex_are_found_once_their_tenant_is_known() {
     let adopted = Adopted::new().await;
     let tenant = adopted.gate.tenant().clone();
-    let named = async |name| TaskStore::id_by_name(&adopted.store, &tenant, name).await.unwrap();
+    let named = async |name| {
+        let row = TaskStore::id_by_name(&adopted.store, &tenant, name).await.unwrap();
+        row.map(|row| row.id)
+    };
     assert_eq!(named("plain").await, None);
     adopted.pool.execute("UPDATE tasks SET tenant = 'tenant'").await.unwrap();
     adopted.pool.execute("UPDATE agents SET tenant = 'tenant'").await.unwrap();

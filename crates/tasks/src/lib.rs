@@ -7,7 +7,7 @@ pub use query::{Order, Query};
 pub use status::{Status, Transition};
 
 use authz::{
-    Ending, Guarded, Id, Page, Permit, Principal, Registered, Scope, Tenant,
+    Ending, Guarded, Id, Named, Page, Permit, Principal, Registered, Scope, Tenant,
     action::{Delete, Execute, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -122,8 +122,8 @@ pub trait TaskStore: Send + Sync {
     /// The permitted tasks that have a row, in any order. One round trip.
     async fn get(&self, permits: &[&Permit<authz::Task, Read>]) -> Result<Vec<Task>, StoreError>;
 
-    /// The id behind a name within a tenant. Only an id: what it names is the gate's to show.
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, StoreError>;
+    /// The id behind a name within a tenant, and how fresh to ask about it. No more: what it names is the gate's to show.
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Task>>, StoreError>;
 
     /// A page of the tasks in scope that have a status. One round trip.
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError>;

@@ -314,6 +314,7 @@ mod tests {
             ("[cache]\nmode = 'redis'", "redis_url"),
             ("[cache]\nttl = 1", "ttl"),
             ("[cache]\nlease_ms = 0", "cache.lease_ms"),
+            ("redis_url = 'redis://h'\n[cache]\nmode = 'redis'\nlease_ms = 2501", "dual_write.attempt_timeout_ms"),
             ("[cache]\nprefix = 'a{b}'", "cache.prefix"),
             ("demo = false", "tokens"),
             ("listen = '0.0.0.0:1'", "listen"),
@@ -323,6 +324,26 @@ mod tests {
         ] {
             let error = load(toml).unwrap_err();
             assert!(error.contains(named), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_write_may_wait_for_a_lease_where_there_are_leases() {
+        let refused = |toml: &str| load(&format!("redis_url = 'redis://h'\n{toml}")).err();
+        let elsewhere = "[spicedb]\nendpoint = 'http://h'";
+        for (toml, named) in [
+            (format!("{elsewhere}\n[cache]\nlease_ms = 3000"), true),
+            (format!("{elsewhere}\n[dual_write]\nattempt_timeout_ms = 3999"), true),
+            ("[cache]\nmode = 'redis'\nlease_ms = 3000".to_owned(), true),
+            (elsewhere.to_owned(), false),
+            (format!("{elsewhere}\n[cache]\nlease_ms = 2500"), false),
+            ("[cache]\nlease_ms = 30000".to_owned(), false),
+            ("[cache]\nmode = 'process'\nlease_ms = 30000".to_owned(), false),
+        ] {
+            let both = ["`cache.lease_ms`", "`dual_write.attempt_timeout_ms`"];
+            let error = refused(&toml);
+            assert_eq!(error.is_some(), named, "{toml}: {error:?}");
+            assert!(error.is_none_or(|error| both.iter().all(|key| error.contains(key))), "{toml}");
         }
     }
 

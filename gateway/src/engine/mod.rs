@@ -23,6 +23,9 @@ use serde::Deserialize;
 use spicedb::Unordered;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+/// How long a copy goes by the ids that `SpiceDB` has listed. What is new meanwhile is told to both engines.
+const LISTED: Duration = Duration::from_mins(10);
+
 /// Which engine decides what nobody has routed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -109,7 +112,7 @@ impl Engine {
         }
         let mut readers: BTreeMap<_, Arc<dyn RelationshipReader>> =
             BTreeMap::from([(EngineName::GRAPH, embedded.clone() as _)]);
-        readers.extend(spicedb.map(|engine| (EngineName::SPICEDB, engine as _)));
+        readers.extend(spicedb.iter().map(|engine| (EngineName::SPICEDB, Arc::clone(engine) as _)));
         let (registrations, kind): (Arc<dyn RegistrationScan>, _) = match config.engine {
             EngineChoice::Graph => (embedded.clone(), "embedded"),
             EngineChoice::Spicedb => (Arc::new(Unordered), "spicedb"),
@@ -117,7 +120,8 @@ impl Engine {
         };
         let bounds = config.routing.bounds();
         let router = Router::new(config.engine.name(), engines.all, bounds, Arc::new(RoutingCounts));
-        let readable: BTreeMap<_, Arc<dyn RelationshipScan>> = BTreeMap::from([(EngineName::GRAPH, embedded as _)]);
+        let mut readable: BTreeMap<_, Arc<dyn RelationshipScan>> = BTreeMap::from([(EngineName::GRAPH, embedded as _)]);
+        readable.extend(spicedb.map(|engine| (EngineName::SPICEDB, Arc::new(engine.scan(LISTED)) as _)));
         let caches = engines.caches;
         let explainers = Explainers::new(router.clone(), readers);
         Ok(Self { router, registrations, explainers, readable, kind, caches, _watcher: watcher })

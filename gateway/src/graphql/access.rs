@@ -7,6 +7,7 @@ use super::{
 use crate::{
     App, Failure,
     budget::Budget,
+    freshness,
     lifecycle::{self, ApiKeyDraft, TaskDraft},
 };
 use agents::NewAgent;
@@ -21,6 +22,7 @@ use authz::{
     action::{Create, Delete, Marker, Read, Share},
 };
 use dual_write::Inspector;
+use http::HeaderMap;
 use identity::{AuthContext, Operator};
 use std::sync::Arc;
 
@@ -34,9 +36,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// The request of a known caller.
-    pub fn new(app: App, context: &AuthContext, budget: Arc<dyn Budget>) -> Self {
-        Self { gate: app.gate(context), operator: context.operator(), app, budget }
+    /// The request of a known caller, who sent these headers.
+    pub fn new(app: App, context: &AuthContext, headers: &HeaderMap, budget: Arc<dyn Budget>) -> Result<Self, Failure> {
+        let gate = freshness::heeded(app.gate(context), headers)?;
+        Ok(Self { gate, operator: context.operator(), app, budget })
+    }
+
+    /// What the answer says of how fresh to ask to know of what was written.
+    pub fn told(&self) -> HeaderMap {
+        freshness::told(self.gate.receipt())
     }
 
     /// Pays for an operation of this complexity.

@@ -16,7 +16,7 @@ use crate::Failure;
 use agents::{Agent, AgentId};
 use async_graphql::{Context, Enum, ID, Object};
 use authz::{
-    Action, ActionSet, After, Allows, By, Id, Kind, Permit, Target,
+    Action, ActionSet, After, Allows, Id, Kind, Permit, Target,
     action::{Marker, Read, Update},
 };
 use chrono::{DateTime, Utc};
@@ -296,8 +296,7 @@ impl AgentQuery {
         let target = match one_of(id, name)? {
             Key::Id(id) => typed(&id),
             Key::Name(name) => {
-                let id = session.app.stores.agents.id_by_name(session.tenant(), &name).await?;
-                Target::found(By::Name, &name, id)
+                Target::named(&name, session.app.stores.agents.id_by_name(session.tenant(), &name).await?)
             }
         };
         let (reach, permit) = Reach::permitted::<AgentNode, Read>(ctx, target).await?;

@@ -1,7 +1,7 @@
 //! The one place where errors of this edge get their codes.
 
 use super::limits::TooMuch;
-use crate::Failure;
+use crate::{Code, Failure};
 use async_graphql::{ErrorExtensionValues, ServerError, Value, value};
 use http::{HeaderMap, HeaderName};
 use instruments::Edge;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A request that is not GraphQL over HTTP.
-pub const BAD_REQUEST: &str = "BAD_REQUEST";
+pub const BAD_REQUEST: &str = Code::BadRequest.as_str();
 /// A method that is not for this operation.
 pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 /// A body of another media type.
@@ -140,7 +140,7 @@ fn code(error: &ServerError) -> &'static str {
         // Only fields have a path, so this one was found before any was resolved.
         None if error.path.is_empty() => VALIDATION_FAILED,
         // An argument that is of its type's form and not of its type, such as a number too large.
-        None => crate::Code::BadUserInput.as_str(),
+        None => Code::BadUserInput.as_str(),
     }
 }
 

@@ -18,9 +18,9 @@ use super::{
     persisted::{Persisted, Unfound},
     schema,
     stored::Data,
-    wire::{Answer, Answers, Params, Refused, TextParams, respond},
+    wire::{Answer, Answered, Answers, Params, Refused, TextParams, respond},
 };
-use crate::{App, Code, Failure, Introspection, abandoned::Abandoned, budget::Budget, caller::resolve};
+use crate::{App, Code, Failure, Introspection, abandoned::Abandoned, budget::Budget, caller::resolve, freshness};
 use axum::{
     Router,
     body::Bytes,
@@ -59,13 +59,13 @@ pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
     let origins = setup.settings.origins()?;
     if !origins.is_empty() {
         let ours = ["x-api-key", "x-agent-api-key"].map(HeaderName::from_static);
-        let others = [header::AUTHORIZATION, header::CONTENT_TYPE, errors::REQUEST_ID];
+        let others = [header::AUTHORIZATION, header::CONTENT_TYPE, errors::REQUEST_ID, freshness::CONSISTENCY];
         // No cookies are allowed, since none are looked at.
         let cors = CorsLayer::new()
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::POST])
             .allow_headers(ours.into_iter().chain(others).collect::<Vec<_>>())
-            .expose_headers([errors::REQUEST_ID, header::RETRY_AFTER])
+            .expose_headers([errors::REQUEST_ID, header::RETRY_AFTER, freshness::CONSISTENCY])
             .max_age(PREFLIGHT);
         router = router.layer(cors);
     }
@@ -99,7 +99,7 @@ async fn by_other_method(headers: HeaderMap) -> Response {
 
 impl Edge {
     /// What comes of `work`, which may take too long and may panic.
-    async fn settled(&self, work: impl Future<Output = Result<Answers, Refused>>) -> Result<Answers, Refused> {
+    async fn settled(&self, work: impl Future<Output = Result<Answered, Refused>>) -> Result<Answered, Refused> {
         let work = self.abandoned.watch(AssertUnwindSafe(work).catch_unwind());
         match tokio::time::timeout(self.app.request_timeout, work).await {
             Ok(Ok(outcome)) => outcome,
@@ -112,10 +112,10 @@ impl Edge {
     async fn open(&self, headers: &HeaderMap) -> Result<Arc<Session>, Refused> {
         let context = resolve(headers, &self.app).await?;
         Media::accepted(headers).ok_or_else(Refused::not_acceptable)?;
-        Ok(Arc::new(Session::new(self.app.clone(), &context, Arc::clone(&self.budget))))
+        Ok(Arc::new(Session::new(self.app.clone(), &context, headers, Arc::clone(&self.budget))?))
     }
 
-    async fn post(&self, request: Request) -> Result<Answers, Refused> {
+    async fn post(&self, request: Request) -> Result<Answered, Refused> {
         let session = self.open(request.headers()).await?;
         if !is_json(request.headers()) {
             let message = "the body must be `application/json`, in UTF-8";
@@ -127,7 +127,8 @@ impl Edge {
         })?;
         if body.trim_ascii_start().first() != Some(&b'[') {
             let params = serde_json::from_slice(&body).map_err(not_a_request)?;
-            return Ok(Answers::One(self.run(&session, params, true).await?));
+            let answer = self.run(&session, params, true).await?;
+            return Ok(Answered { answers: Answers::One(answer), told: session.told() });
         }
         let batch = self.batch(&body)?;
         // One after the other, so that what one writes the next can read.
@@ -135,7 +136,7 @@ impl Edge {
         for params in batch {
             answers.push(self.run(&session, params, true).await?);
         }
-        Ok(Answers::Many(answers))
+        Ok(Answered { answers: Answers::Many(answers), told: session.told() })
     }
 
     /// The requests of a batch. Their number is known before anything is made of them.
@@ -155,10 +156,11 @@ impl Edge {
         &self,
         headers: &HeaderMap,
         params: Result<Query<TextParams>, QueryRejection>,
-    ) -> Result<Answers, Refused> {
+    ) -> Result<Answered, Refused> {
         let session = self.open(headers).await?;
         let Query(text) = params.map_err(|_| Refused::bad("the query string could not be read"))?;
-        Ok(Answers::One(self.run(&session, text.read()?, false).await?))
+        let answer = self.run(&session, text.read()?, false).await?;
+        Ok(Answered { answers: Answers::One(answer), told: session.told() })
     }
 
     /// Executes one request, which may write if `writing`.

@@ -115,6 +115,14 @@ pub enum Answers {
     Many(Vec<Answer>),
 }
 
+/// What comes of a body.
+pub struct Answered {
+    /// The answers.
+    pub answers: Answers,
+    /// What the response says beside them.
+    pub told: HeaderMap,
+}
+
 impl Answers {
     fn all(&mut self) -> &mut [Answer] {
         match self {
@@ -163,10 +171,14 @@ impl From<Failure> for Refused {
 }
 
 /// The response to a request with these headers, of which every error names the id.
-pub fn respond(headers: &HeaderMap, outcome: Result<Answers, Refused>) -> Response {
+pub fn respond(headers: &HeaderMap, outcome: Result<Answered, Refused>) -> Response {
     let media = Media::accepted(headers);
+    let mut told = HeaderMap::new();
     let (status, mut answers) = match (outcome, media) {
-        (Ok(answers), Some(media)) => (answers.status(media), answers),
+        (Ok(answered), Some(media)) => {
+            told = answered.told;
+            (answered.answers.status(media), answered.answers)
+        }
         (Err(Refused(status, error)), _) => (status, Answers::One(Answer::refused(vec![*error]))),
         // Refused before anything was executed: see `Edge::open`.
         (Ok(_), None) => {
@@ -182,7 +194,7 @@ pub fn respond(headers: &HeaderMap, outcome: Result<Answers, Refused>) -> Respon
     }
     // A response holds names, texts, numbers and lists: there is nothing in it that JSON cannot.
     let body = serde_json::to_vec(&answers).unwrap_or_default();
-    let mut response = (status, body).into_response();
+    let mut response = (status, told, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media.unwrap_or(Media::Json).header());
     // It is the caller's alone, and says so to whatever stands between, which does not know of our keys.

@@ -8,7 +8,7 @@ use super::{
 use crate::{App, Caller, Failure, lifecycle};
 use agents::{Order, Query};
 use authz::{
-    Action, By, Gate, Permit, Refusal, Target,
+    Action, Gate, Permit, Refusal, Target,
     action::{Delete, Read},
 };
 use axum::{Json, extract::State};
@@ -80,7 +80,7 @@ async fn get_by_name(State(app): State<App>, Caller(gate): Caller, Key(name): Ke
 
 /// The agent of the caller's tenant that has this name, if there is one.
 pub async fn named(app: &App, gate: &Gate, name: &str) -> Result<Target<authz::Agent>, Failure> {
-    Ok(Target::found(By::Name, name, app.stores.agents.id_by_name(gate.tenant(), name).await?))
+    Ok(Target::named(name, app.stores.agents.id_by_name(gate.tenant(), name).await?))
 }
 
 async fn show(app: &App, gate: &Gate, target: &Target<authz::Agent>) -> Result<Json<Agent>, Failure> {

@@ -7,7 +7,7 @@ use super::{
     wire::{Refused, Timestamp},
 };
 use crate::{
-    App, Caller, Failure,
+    App, Caller, Failure, freshness,
     lifecycle::{self, ApiKeyDraft},
 };
 use api_keys::{AgentKey, KeyType, Query, Secret};
@@ -16,6 +16,7 @@ use authz::{
     action::{Delete, Read},
 };
 use axum::{Json, extract::State};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -123,7 +124,7 @@ async fn create(
     State(app): State<App>,
     Caller(gate): Caller,
     body: Document,
-) -> Result<Json<CreateApiKeyResponse>, Failure> {
+) -> Result<(HeaderMap, Json<CreateApiKeyResponse>), Failure> {
     let key = agent_key(body.optional_id("agent_id")?, body.optional_id("agent_name")?)?;
     let permit = gate.permit(&agent(&app, &gate, key).await?).await?;
     let CreateApiKeyRequest { name, api_key_type, api_key, .. } = body.read()?;
@@ -131,7 +132,8 @@ async fn create(
     let secret = secret.map_err(|error| Failure::invalid(format!("api_key: {error}")))?;
     let draft = ApiKeyDraft { name, key_type: api_key_type.into(), secret };
     let (key, secret) = lifecycle::create_api_key(&app, &gate, permit, draft).await?;
-    Ok(Json(CreateApiKeyResponse { key: key.into(), api_key: secret.expose().to_owned() }))
+    let made = CreateApiKeyResponse { key: key.into(), api_key: secret.expose().to_owned() };
+    Ok((freshness::told(gate.receipt()), Json(made)))
 }
 
 /// The API keys of an agent that the caller may see, oldest first

@@ -60,10 +60,10 @@ fn routes() -> OpenApiRouter<App> {
 }
 
 fn head() -> OpenApi {
-    let info = InfoBuilder::new()
-        .title("Taskgate")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Tasks, trackers and checkpoints, each for those who may."));
+    let info = InfoBuilder::new().title("Taskgate").version(env!("CARGO_PKG_VERSION")).description(Some(
+        "Tasks, trackers and checkpoints, each for those who may. Where the answer to a write has a header \
+             `taskgate-consistency`, a read that brings it knows of that write.",
+    ));
     let components = ComponentsBuilder::new()
         .schemas_from_iter(wire::problems())
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{App, Caller, Failure, lifecycle};
 use authz::{
-    Action, Allows, By, Gate, Permit, Target,
+    Action, Allows, Gate, Permit, Target,
     action::{Delete, Marker, Read, Update},
 };
 use axum::{
@@ -91,7 +91,7 @@ impl From<tasks::Task> for Task {
 
 /// The task of the caller's tenant that has this name, if there is one.
 async fn named(app: &App, gate: &Gate, name: &str) -> Result<Target<authz::Task>, Failure> {
-    Ok(Target::found(By::Name, name, app.stores.tasks.id_by_name(gate.tenant(), name).await?))
+    Ok(Target::named(name, app.stores.tasks.id_by_name(gate.tenant(), name).await?))
 }
 
 /// A task by its id

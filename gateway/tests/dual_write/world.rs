@@ -247,8 +247,8 @@ impl World {
         let names = self.names.lock().unwrap().clone();
         let mut rows = Vec::new();
         for name in names {
-            let id = self.app.stores.tasks.id_by_name(self.gate.tenant(), &name).await.unwrap();
-            rows.extend(id.map(|id| id.to_text()));
+            let row = self.app.stores.tasks.id_by_name(self.gate.tenant(), &name).await.unwrap();
+            rows.extend(row.map(|row| row.id.to_text()));
         }
         rows.sort();
         rows

@@ -19,7 +19,7 @@ async fn preflight(world: &World, origin: &str) -> Answer {
         .uri("/graphql")
         .header(header::ORIGIN, origin)
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
-        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type,x-api-key");
+        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type,x-api-key,taskgate-consistency");
     world.send(request.body(Body::empty()).unwrap()).await
 }
 
@@ -40,7 +40,12 @@ async fn a_named_origin_may_ask_with_a_token_and_without_cookies() {
         assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], origin);
         assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
         let headers = answer.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
-        assert!(["authorization", "x-api-key", "content-type"].iter().all(|name| headers.contains(name)), "{headers}");
+        assert!(
+            ["authorization", "x-api-key", "content-type", "taskgate-consistency"]
+                .iter()
+                .all(|name| headers.contains(name)),
+            "{headers}"
+        );
     }
     let asked = Request::post("/graphql")
         .header(header::ORIGIN, APP)
@@ -49,7 +54,10 @@ async fn a_named_origin_may_ask_with_a_token_and_without_cookies() {
     let answer = world.send(asked.body(json!({"query": "{ viewer { tenant } }"}).to_string().into()).unwrap()).await;
     assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], APP);
     let exposed = answer.headers[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
-    assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
+    assert!(
+        ["x-request-id", "retry-after", "taskgate-consistency"].iter().all(|name| exposed.contains(name)),
+        "{exposed}"
+    );
     // The refused are told why, too.
     let nobody = Request::post("/graphql").header(header::ORIGIN, APP).body(Body::empty()).unwrap();
     let answer = world.send(nobody).await;

@@ -1,73 +1,22 @@
 //! Ports that write down what they are called for, and then do it.
 
+use crate::calls::Calls;
 use agents::{Agent, AgentId, AgentStore, Deleted, NewAgent};
 use api_keys::{AgentKey, ApiKey, ApiKeyId, ApiKeyStore, Bearer, Digest, KeyType, NewApiKey};
 use async_trait::async_trait;
 use authz::{
     Action, After, Authorizer, Check, Consistency, ConsistencyToken, Decision, Ending, EngineError, Guarded, Holder,
-    Id, IntentId, Kind, Lookup, Page, Permit, Principal, Registered, Registration, Relationship, ResourceRef, Scope,
-    Task as TaskKind, Tenant,
+    Id, IntentId, Kind, Lookup, Named, Page, Permit, Principal, Registered, Registration, Relationship, ResourceRef,
+    Scope, Task as TaskKind, Tenant,
     action::{Create, Delete, Execute, Read, Update},
 };
 use checkpoints::{Checkpoint, CheckpointStore, Contents, Key, NewCheckpoint, NewWrites};
 use chrono::{DateTime, TimeDelta, Utc};
 use conversations::{Event, EventQuery, EventStore, NewEvent};
 use dual_write::{Backlog, Intent, Ledger, LedgerError, Owed, Stage};
-use std::sync::{Arc, Mutex};
-use tasks::{NewTask, Patch, Task, TaskId, TaskStore, Transition};
+use std::sync::Arc;
+use tasks::{NewTask, Patch, Task, TaskStore, Transition};
 use trackers::{Commit, Tracker, TrackerStore};
-
-/// What comes of a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Fails,
-    Hangs,
-    Panics,
-}
-
-/// What has been called, in order.
-#[derive(Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<&'static str>>>, Arc<Mutex<Option<(&'static str, Trouble)>>>);
-
-impl Calls {
-    fn note(&self, call: &'static str) {
-        self.0.lock().unwrap().push(call);
-        let trouble = *self.1.lock().unwrap();
-        assert!(trouble != Some((call, Trouble::Panics)), "SELECT secret FROM 10.0.0.7");
-    }
-
-    /// From now on, this call fails.
-    pub fn fail(&self, call: &'static str) {
-        *self.1.lock().unwrap() = Some((call, Trouble::Fails));
-    }
-
-    /// From now on, this call never ends.
-    pub fn hang(&self, call: &'static str) {
-        *self.1.lock().unwrap() = Some((call, Trouble::Hangs));
-    }
-
-    /// From now on, this call panics.
-    pub fn panic(&self, call: &'static str) {
-        *self.1.lock().unwrap() = Some((call, Trouble::Panics));
-    }
-
-    /// What lies behind the port has gone away, if `call` is to fail. Nobody may be told why.
-    async fn trouble(&self, call: &'static str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let trouble = *self.1.lock().unwrap();
-        match trouble.filter(|(troubled, _)| *troubled == call) {
-            Some((_, Trouble::Fails)) => Err("SELECT secret FROM 10.0.0.7".into()),
-            Some((_, Trouble::Hangs)) => std::future::pending().await,
-            Some((_, Trouble::Panics)) | None => Ok(()),
-        }
-    }
-
-    /// The calls since this was last asked, sorted.
-    pub fn take(&self) -> Vec<&'static str> {
-        let mut calls = std::mem::take(&mut *self.0.lock().unwrap());
-        calls.sort_unstable();
-        calls
-    }
-}
 
 /// A port, and where its calls are written down.
 pub struct Counted<P: ?Sized> {
@@ -84,6 +33,7 @@ impl Authorizer for Counted<dyn Authorizer> {
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
         self.calls.note("engine.check");
+        self.calls.asks(consistency);
         self.calls.trouble("engine.check").await.map_err(EngineError::Unavailable)?;
         self.port.check(principal, checks, consistency).await
     }
@@ -96,24 +46,25 @@ impl Authorizer for Counted<dyn Authorizer> {
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
         self.calls.note("engine.lookup");
+        self.calls.asks(consistency);
         self.calls.trouble("engine.lookup").await.map_err(EngineError::Unavailable)?;
         self.port.lookup(principal, kind, action, most, consistency).await
     }
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.register");
-        self.port.register(registration).await
+        self.port.register(registration).await.map(|_| self.calls.given())
     }
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.deregister");
-        self.port.deregister(resource).await
+        self.port.deregister(resource).await.map(|_| self.calls.given())
     }
     async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.grant");
-        self.port.grant(relationships).await
+        self.port.grant(relationships).await.map(|_| self.calls.given())
     }
     async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
         self.calls.note("engine.revoke");
-        self.port.revoke(relationships).await
+        self.port.revoke(relationships).await.map(|_| self.calls.given())
     }
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
         self.calls.note("engine.holders");
@@ -127,7 +78,7 @@ impl TaskStore for Counted<dyn TaskStore> {
         self.calls.note("tasks.get");
         self.port.get(permits).await
     }
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<TaskId>, tasks::StoreError> {
+    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<TaskKind>>, tasks::StoreError> {
         self.calls.note("tasks.id_by_name");
         self.port.id_by_name(tenant, name).await
     }
@@ -168,7 +119,11 @@ impl AgentStore for Counted<dyn AgentStore> {
         self.calls.note("agents.get");
         self.port.get(permits).await
     }
-    async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<AgentId>, agents::StoreError> {
+    async fn id_by_name(
+        &self,
+        tenant: &Id<Tenant>,
+        name: &str,
+    ) -> Result<Option<Named<authz::Agent>>, agents::StoreError> {
         self.calls.note("agents.id_by_name");
         self.port.id_by_name(tenant, name).await
     }

@@ -5,9 +5,11 @@
 mod again;
 mod browsers;
 mod budget;
+mod calls;
 mod codes;
 mod counting;
 mod entities;
+mod freshness;
 mod hostile;
 mod http;
 mod inputs;

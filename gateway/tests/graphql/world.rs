@@ -1,6 +1,6 @@
 //! A deployment with an agent, a task, and people who stand differently to it.
 
-use crate::counting::{Calls, Counted};
+use crate::{calls::Calls, counting::Counted};
 use api_keys::{ApiKeyStore, Sealer};
 use authz::{
     Authorizer, DenialPolicy, Explainer, Id, Kind, Principal, Relation, Relationship, ResourceRef, Role, Tenant,
@@ -187,9 +187,10 @@ impl World {
         let keys: Arc<dyn ApiKeyStore> =
             Arc::new(Counted { port: Arc::clone(&store) as Arc<dyn ApiKeyStore>, calls: calls.clone() });
         let known = AgentKeys::new(Arc::clone(&keys), Sealer::new(b""));
-        let dual_write = Arc::new(DualWrite::new(counted.clone(), ledger));
+        let engines = authz_router::Router::alone(Arc::clone(&counted));
+        let dual_write = Arc::new(DualWrite::new(Arc::new(engines.clone()), ledger));
         let app = App::new(Parts {
-            engine: authz_router::Router::alone(Arc::clone(&counted)),
+            engine: engines,
             // What is just made may be an orphan at once.
             inspector: Operated::new(Arc::new(Inspector {
                 grace: TimeDelta::zero(),

@@ -1,6 +1,7 @@
 //! What every route does with a request that is not as it should be.
 
 use crate::world::{Answer, BODY_LIMIT, World};
+use authz::{Consistency, ConsistencyToken};
 use axum::body::Body;
 use gateway::rest;
 use http::{Request, StatusCode};
@@ -12,6 +13,53 @@ async fn post(world: &World, kind: Option<&str>, body: impl Into<Body>) -> Answe
         request = request.header("content-type", kind);
     }
     world.raw(request.body(body.into()).unwrap()).await
+}
+
+const CONSISTENCY: &str = "taskgate-consistency";
+
+/// Asks for a task, with a token.
+async fn with_token(world: &World, path: &str, who: &str, token: &str) -> Answer {
+    let request = Request::get(path).header("authorization", format!("bearer {who}")).header(CONSISTENCY, token);
+    world.raw(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn freshness_is_passed_on_in_a_header() {
+    let world = World::new().await;
+    let body = |name: &str| json!({ "agent_id": world.agent.id.as_str(), "name": name });
+    let made = world.post("owner", "/agent_api_keys", body("plain")).await;
+    assert!(made.status == StatusCode::OK && !made.headers.contains_key(CONSISTENCY));
+    *world.engine.token.lock().unwrap() = Some(ConsistencyToken::new("t1"));
+    let made = world.post("owner", "/agent_api_keys", body("fresh")).await;
+    let token = made.headers[CONSISTENCY].to_str().unwrap().to_owned();
+    let task = world.task().await;
+    let name = task.name.unwrap();
+    let fresh = || Consistency::AtLeastAsFresh(ConsistencyToken::new("t1"));
+    let asked = async |path: &str, token: Option<&str>| {
+        world.engine.freshness.lock().unwrap().clear();
+        let answer = match token {
+            Some(token) => with_token(&world, path, "owner", token).await,
+            None => world.get("owner", path).await,
+        };
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        std::mem::take(&mut *world.engine.freshness.lock().unwrap())
+    };
+    let (by_id, by_name) = (format!("/tasks/{}", task.id), format!("/tasks/name/{name}"));
+    for path in [by_id.as_str(), "/tasks", &by_name, "/agents"] {
+        assert_eq!(asked(path, Some(&token)).await, [fresh()], "{path}");
+    }
+    for path in [by_id.as_str(), "/tasks"] {
+        assert_eq!(asked(path, None).await, [Consistency::MinimizeLatency], "{path}");
+        assert_eq!(asked(path, Some("elsewhere:t1")).await, [Consistency::FullyConsistent], "{path}");
+    }
+    assert_eq!(asked(&by_name, None).await, [fresh()], "its row is there");
+    for bad in ["", "t1", "engine:", ":t1"] {
+        let refused = with_token(&world, &by_id, "owner", bad).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}");
+        assert_eq!(refused.headers["x-error-code"], "BAD_REQUEST");
+        assert_eq!((&refused.json()["code"], refused.questions.len()), (&json!(400), 0));
+        assert_eq!(with_token(&world, &by_id, "nobody", bad).await.status, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]

@@ -113,9 +113,10 @@ impl World {
             let edge = Relationship::held(ResourceRef::of(who.tenant()), Relation::Member, who.principal());
             engine.grant(&[edge]).await.unwrap();
         }
-        let dual_write = Arc::new(DualWrite::new(engine.clone(), store.clone()));
+        let engines = authz_router::Router::alone(engine.clone());
+        let dual_write = Arc::new(DualWrite::new(Arc::new(engines.clone()), store.clone()));
         let app = App::new(Parts {
-            engine: authz_router::Router::alone(engine.clone()),
+            engine: engines,
             inspector: Operated::new(Arc::new(Inspector::new(
                 dual_write.clone(),
                 store.clone(),
@@ -267,12 +268,17 @@ pub fn object(value: &Value) -> Map<String, Value> {
 pub struct Watched {
     graph: authz_graph::MemoryGraph,
     asked: Mutex<Vec<Question>>,
+    /// How fresh it was asked.
+    pub freshness: Mutex<Vec<Consistency>>,
+    /// What it says of how fresh to ask to know of what it is told.
+    pub token: Mutex<Option<ConsistencyToken>>,
     pub down: AtomicBool,
 }
 
 impl Watched {
-    fn ask(&self, about: Question) -> Result<(), EngineError> {
+    fn ask(&self, about: Question, consistency: &Consistency) -> Result<(), EngineError> {
         self.asked.lock().unwrap().push(about);
+        self.freshness.lock().unwrap().push(consistency.clone());
         if self.down.load(Ordering::Relaxed) { Err(EngineError::Unavailable("down".into())) } else { Ok(()) }
     }
 }
@@ -285,7 +291,7 @@ impl Authorizer for Watched {
         checks: &[Check],
         consistency: &Consistency,
     ) -> Result<Vec<Decision>, EngineError> {
-        self.ask(checks.iter().map(|check| check.resource.clone()).collect())?;
+        self.ask(checks.iter().map(|check| check.resource.clone()).collect(), consistency)?;
         self.graph.check(principal, checks, consistency).await
     }
 
@@ -297,12 +303,13 @@ impl Authorizer for Watched {
         most: Option<usize>,
         consistency: &Consistency,
     ) -> Result<Lookup, EngineError> {
-        self.ask(vec![])?;
+        self.ask(vec![], consistency)?;
         self.graph.lookup(principal, kind, action, most, consistency).await
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
-        self.graph.register(registration).await
+        self.graph.register(registration).await?;
+        Ok(self.token.lock().unwrap().clone())
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {

@@ -3,7 +3,11 @@
 
 use crate::{matrix, sweep::sweep};
 use authz_service::{Service, Trouble};
-use blackbox::{Answer, As, Settings, Storage, Things, World, documents, tree, world};
+use blackbox::{
+    Answer, As, Settings, Storage, Things, World, documents,
+    gateways::{Gateways, counted, redis_url, with_cache},
+    tree, world,
+};
 use serde_json::{Value, json};
 
 /// What no caller is to read of what lies behind the gateway.
@@ -18,9 +22,13 @@ fn settings(service: &Service) -> Settings {
 
 /// Ada is the demo's owner, as the service says; Eve is somebody else in the same account.
 async fn known_to(service: &Service) -> (World, As, As) {
+    known(service, settings(service)).await
+}
+
+async fn known(service: &Service, settings: Settings) -> (World, As, As) {
     service.introduce("ada-token", ada_as_told());
     service.introduce("eve-token", json!({ "user_id": "eve", "account_id": "demo" }));
-    let world = World::with(settings(service), Storage::Memory).await;
+    let world = World::with(settings, Storage::Memory).await;
     let caller = |name, token: &str| As::new(name, &world.server.demo.url(), Some(token.to_owned()), None);
     let (ada, eve) = (caller("ada", "ada-token"), caller("eve", "eve-token"));
     (world, ada, eve)
@@ -44,13 +52,23 @@ fn keeps_quiet(answer: &Answer) {
 #[tokio::test]
 async fn the_matrix_is_the_same() {
     let service = Service::start();
+    matrix_is_the_same(settings(&service)).await;
+}
+
+#[tokio::test]
+async fn the_matrix_is_the_same_when_decisions_are_kept() {
+    let service = Service::start();
+    matrix_is_the_same(with_cache(settings(&service))).await;
+}
+
+async fn matrix_is_the_same(settings: Settings) {
     // Operators cannot have rows compared with what the service has heard of.
     let compared = |text: &str| {
         let lines = text.lines().filter(|line| !line.contains(".dualWrite ") && !line.contains(".reconcileDualWrite "));
         lines.collect::<Vec<_>>().join("\n")
     };
     let agreed = compared(&std::fs::read_to_string(tree::root().join(matrix::FILE)).unwrap());
-    let found = compared(&matrix::table(settings(&service), "hide").await);
+    let found = compared(&matrix::table(settings, "hide").await);
     let different: Vec<_> = found.lines().filter(|line| !agreed.lines().any(|old| old == *line)).collect();
     assert!(agreed.contains(&found), "{}", different.join("\n"));
 }
@@ -62,9 +80,25 @@ async fn denied_is_missing_everywhere() {
 }
 
 #[tokio::test]
+async fn denied_is_missing_everywhere_when_decisions_are_kept() {
+    let service = Service::start();
+    sweep(with_cache(settings(&service)), Storage::Memory, false).await;
+}
+
+#[tokio::test]
 async fn who_the_service_knows_makes_and_reads_tasks_and_is_spoken_of_in_its_own_words() {
     let service = Service::start();
-    let (world, ada, eve) = known_to(&service).await;
+    makes_and_reads_tasks(&service, settings(&service)).await;
+}
+
+#[tokio::test]
+async fn who_the_service_knows_makes_and_reads_tasks_when_decisions_are_kept() {
+    let service = Service::start();
+    makes_and_reads_tasks(&service, with_cache(settings(&service))).await;
+}
+
+async fn makes_and_reads_tasks(service: &Service, settings: Settings) {
+    let (world, ada, eve) = known(service, settings).await;
     drop(service.calls());
     let input = json!({ "agentId": world.agent, "name": world::nobody() });
     let made = ada.gql(documents::CREATE_TASK, json!({ "input": input })).await.data();
@@ -100,7 +134,7 @@ async fn who_the_service_knows_makes_and_reads_tasks_and_is_spoken_of_in_its_own
         assert!(!caller.get("/tasks?limit=100").await.expect(200).to_string().contains(&task));
     }
     ada.delete(&format!("/tasks/{task}")).await.expect(200);
-    assert_eq!(asked(&service, "deregister")[0]["resource"], resource);
+    assert_eq!(asked(service, "deregister")[0]["resource"], resource);
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.status, 404);
 }
 
@@ -211,4 +245,72 @@ async fn a_list_is_everything_only_if_the_service_says_so() {
     }
     service.suffer("/search", Trouble::Says(200, r#"{"unscoped": true}"#.to_owned()));
     assert!(eve.get("/tasks?limit=1000").await.expect(200).to_string().contains(&task));
+}
+
+/// With a Redis, what such a service says is kept, as what any engine says that is elsewhere.
+fn kept(service: &Service) -> Settings {
+    settings(service).with("REDIS_URL", redis_url()).with("TASKGATE_CACHE__PREFIX", format!("test-{}", world::nobody()))
+}
+
+#[tokio::test]
+async fn two_sessions_of_one_person_do_not_borrow_each_other_s_rights() {
+    let service = Service::start();
+    let (world, ada, _) = known(&service, kept(&service)).await;
+    let mut told = ada_as_told();
+    told["only"] = json!(["read"]);
+    service.introduce("ada-reads-token", told);
+    let reader = As::new("ada reads", &world.server.demo.url(), Some("ada-reads-token".to_owned()), None);
+    let task = world.secret().await;
+    let asked = "query ($id: ID!) { task(id: $id) { viewerCan { read update delete } } }";
+    for _ in 0..4 {
+        for (caller, more) in [(&ada, true), (&reader, false)] {
+            let may = caller.gql(asked, json!({ "id": task })).await.data()["task"]["viewerCan"].clone();
+            assert_eq!(may, json!({ "read": true, "update": more, "delete": more }));
+        }
+    }
+    let hits = counted(&world.server, "taskgate_cache_hits_total").await;
+    assert!(hits > 0.0, "{hits}: what was asked before is kept");
+    assert_eq!(reader.delete(&format!("/tasks/{task}")).await.status, 404);
+    ada.delete(&format!("/tasks/{task}")).await.expect(200);
+    assert_eq!(reader.get(&format!("/tasks/{task}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_taken_away_at_one_gateway_is_never_read_at_another() {
+    let service = Service::start();
+    let gateways = Gateways::start(settings(&service)).await;
+    gateways.revoke(4, 25).await;
+    let kept = counted(&gateways.there.server, "taskgate_cache_hits_total").await;
+    assert!(kept >= 50.0, "{kept}: the second read of each try is not the service's");
+}
+
+#[tokio::test]
+async fn while_the_service_is_away_what_is_kept_is_read_and_nothing_else() {
+    let mut service = Service::start();
+    let world = World::with(kept(&service), Storage::Memory).await;
+    let (task, other) = (world.task().await, world.task().await);
+    let (owner, viewer, stranger) = (&world.owner, world.server.viewer(), world.server.stranger());
+    let path = |task: &str| format!("/tasks/{task}");
+    let mut tries = 0;
+    let kept = async || counted(&world.server, "taskgate_cache_hits_total").await;
+    let before = kept().await;
+    while kept().await <= before {
+        viewer.get(&path(&task)).await.expect(200);
+        tries += 1;
+        assert!(tries < 500, "nothing is kept");
+    }
+    service.stop().await;
+    viewer.get(&path(&task)).await.expect(200);
+    for answer in [
+        viewer.get(&path(&other)).await,
+        owner.delete(&path(&task)).await,
+        stranger.get(&path(&task)).await,
+        stranger.get(&path(&world::nobody())).await,
+    ] {
+        assert_eq!(answer.status, 503);
+        keeps_quiet(&answer);
+    }
+    service.come_back().await;
+    owner.delete(&path(&task)).await.expect(200);
+    assert_eq!(viewer.get(&path(&task)).await.status, 404);
 }

@@ -126,9 +126,13 @@ fn status_of<'a>(ready: &'a Value, name: &str) -> Option<&'a str> {
     engines.iter().find(|engine| engine["name"] == name)?["status"].as_str()
 }
 
-/// What a command answers about a copy of all there is.
+/// What a command answers about a copy of all there is, to SpiceDB.
 fn copied(server: &Server, arguments: &[&str]) -> Value {
-    let copy = ["engine", "copy", "--from", "graph", "--to", "spicedb", "--json"];
+    copied_between(server, ["graph", "spicedb"], arguments)
+}
+
+fn copied_between(server: &Server, [from, to]: [&str; 2], arguments: &[&str]) -> Value {
+    let copy = ["engine", "copy", "--from", from, "--to", to, "--json"];
     let said = server.ask(&[&copy, arguments].concat());
     assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
     let copied = said.objects()[0]["copied"].clone();
@@ -207,6 +211,20 @@ async fn w10_an_account_moves_from_one_engine_to_another_while_gateways_run() {
     for server in [server, &other] {
         assert!(!sees(&account.caller("viewer", server), &tasks[0]).await, "it is SpiceDB that answers now");
     }
+
+    // Copied back, the old engine is mended, too.
+    let roles =
+        format!("SELECT count(*) FROM relationships WHERE resource_id = '{}' AND relation = 'viewer'", tasks[0]);
+    assert_eq!(server.database().number(&roles).await, 1);
+    let back = ["spicedb", "graph"];
+    let pretended = copied_between(server, back, &["--account", &account.name, "--dry-run"]);
+    assert_eq!((&pretended["removed"], server.database().number(&roles).await), (&json!(1), 1), "{pretended}");
+    for removed in [1, 0] {
+        let copied = copied_between(server, back, &["--account", &account.name]);
+        assert_eq!((&copied["removed"], server.database().number(&roles).await), (&json!(removed), 0), "{copied}");
+        assert_eq!(copied["resources"], pretended["resources"]);
+    }
+    world.share(&tasks[0], &viewer, "VIEWER").await;
 
     // What is made, shared, unshared and ended is known to both.
     let unshare = json!({ "id": tasks[2], "principal": guest.principal, "role": "VIEWER" });

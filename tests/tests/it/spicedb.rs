@@ -1,7 +1,8 @@
 //! With SpiceDB in place of the embedded engine nothing is different for callers.
 
 use crate::{matrix, sweep::sweep};
-use blackbox::{Settings, Storage, World, gateways::with_cache, tree};
+use blackbox::{As, Database, Settings, Storage, World, documents, gateways::with_cache, tree, world::nobody};
+use reqwest::Method;
 use serde_json::json;
 use std::process::Output;
 
@@ -128,3 +129,50 @@ async fn seen_at_once(settings: Settings) {
         assert_eq!(viewer.get(&format!("/tasks/{task}")).await.status, 404);
     }
 }
+
+/// Two gateways that do not hear of each other, and keep decisions each for itself: what one of them writes is seen at
+/// the other by whoever passes on what it has answered.
+#[tokio::test]
+async fn what_is_written_at_one_gateway_is_seen_at_another_by_whoever_says_how_fresh() {
+    let settings = with_spicedb().await.with("TASKGATE_CACHE__MODE", "process");
+    // They ask as fast as can be at once, and do not wait until they know all that was written before they started.
+    let settings = settings.with("TASKGATE_SPICEDB__STALENESS_MS", "1");
+    let database = Database::create().await;
+    let here = World::on(settings.clone().start_on(database.clone()).await);
+    let there = World::on(settings.start_on(database).await);
+    let owner = &there.owner;
+    let read = async |who: &As, path: &str, token: Option<&str>| {
+        let request = who.request(Method::GET, path);
+        who.send(match token {
+            Some(token) => request.header(CONSISTENCY, token),
+            None => request,
+        })
+        .await
+    };
+    let mut unseen = 0;
+    for _ in 0..10 {
+        let name = nobody();
+        let input = json!({ "agentId": here.agent, "name": name });
+        let made = here.owner.gql(documents::CREATE_TASK, json!({ "input": input })).await;
+        let token = made.headers[CONSISTENCY].to_str().unwrap().to_owned();
+        let id = made.data()["createTask"]["id"].as_str().unwrap().to_owned();
+        let path = format!("/tasks/{id}");
+        unseen += u32::from(read(owner, &path, None).await.status == 404);
+        read(owner, &path, Some(&token)).await.expect(200);
+        assert!(read(owner, "/tasks?limit=1000", Some(&token)).await.expect(200).to_string().contains(&id));
+        read(owner, &format!("/tasks/name/{name}"), None).await.expect(200);
+        let viewer = there.server.stranger();
+        let variables = json!({ "id": id, "principal": viewer.principal, "role": "VIEWER" });
+        let shared = here.owner.gql(documents::SHARE_TASK, variables).await;
+        let token = shared.headers[CONSISTENCY].to_str().unwrap().to_owned();
+        read(&viewer, &path, Some(&token)).await.expect(200);
+    }
+    println!("without a token, {unseen} of 10 were not seen yet");
+    let path = format!("/tasks/{}", here.secret().await);
+    for made_up in ["spicedb:nonsense", "elsewhere:GhUK"] {
+        read(owner, &path, Some(made_up)).await.expect(200);
+    }
+    assert_eq!(read(owner, &path, Some("nonsense")).await.status, 400);
+}
+
+const CONSISTENCY: &str = "taskgate-consistency";

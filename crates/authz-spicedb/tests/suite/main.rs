@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test without its server fails")]
 
 mod cable;
+mod scan;
 mod watch;
 mod watcher;
 mod writes;

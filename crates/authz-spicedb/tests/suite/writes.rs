@@ -73,3 +73,43 @@ async fn whoever_asks_as_fresh_as_a_write_knows_of_it() {
         assert!(!reads(&now, &owner, &task, NOW).await);
     }
 }
+
+/// Such as one of a datastore that was replaced since: whoever brings it is not shut out, and is told of this moment.
+#[tokio::test]
+async fn a_token_that_it_makes_nothing_of_means_now() {
+    let now = spicedb().await;
+    let stale = SpiceDb::new(&Settings { stale_reads: true, ..settings() }).expect("these settings can be meant");
+    let (task, viewer) = (something(Kind::Task), Principal::user(fresh("viewer")));
+    let edge = [Relationship::held(task.clone(), Relation::Viewer, &viewer)];
+    for text in ["GhUK", "nonsense", "CAESAwoBMQ==", "GgYKBENKTEg=", "GiAKHjk5OTk5OTk5OTk5OTk5OTk5OTkuMDAwMDAwMDAwMA=="]
+    {
+        let made_up = Consistency::AtLeastAsFresh(ConsistencyToken::new(text));
+        for engine in [&now, &stale] {
+            engine.grant(&edge).await.expect("it is granted");
+            assert!(reads(engine, &viewer, &task, &made_up).await, "{text}");
+            let found = engine.lookup(&viewer, Kind::Task, Action::Read, None, &made_up).await;
+            let authz::Lookup::Within(authz::Extent::Ids(ids)) = found.expect("it is looked up") else {
+                panic!("no ids")
+            };
+            assert!(ids.contains(&task.id), "{text}");
+            engine.revoke(&edge).await.expect("it is revoked");
+            assert!(!reads(engine, &viewer, &task, &made_up).await, "{text}");
+        }
+    }
+}
+
+/// Without stale reads every answer is of now, with a token of before, too.
+#[tokio::test]
+async fn an_old_token_does_not_make_an_answer_older() {
+    let engine = spicedb().await;
+    let (task, viewer) = (something(Kind::Task), Principal::user(fresh("viewer")));
+    let edge = [Relationship::held(task.clone(), Relation::Viewer, &viewer)];
+    let old = engine.grant(&edge).await.expect("it is granted").expect("a write has its moment");
+    let old = Consistency::AtLeastAsFresh(old);
+    for _ in 0..10 {
+        engine.grant(&edge).await.expect("it is granted");
+        assert!(reads(&engine, &viewer, &task, &old).await);
+        engine.revoke(&edge).await.expect("it is revoked");
+        assert!(!reads(&engine, &viewer, &task, &old).await);
+    }
+}

@@ -161,8 +161,17 @@ impl Authorizer for Counted {
 
 /// Two nodes of one deployment as one engine: it writes at one and reads at the other.
 pub struct Apart {
-    pub writes: DecisionCache,
-    pub reads: DecisionCache,
+    pub writes: Arc<dyn Authorizer>,
+    pub reads: Arc<dyn Authorizer>,
+}
+
+impl Apart {
+    /// Two nodes with their leases.
+    pub async fn new(writes: DecisionCache, reads: DecisionCache) -> Self {
+        held(&writes).await;
+        held(&reads).await;
+        Self { writes: Arc::new(writes), reads: Arc::new(reads) }
+    }
 }
 
 #[async_trait]

@@ -7,9 +7,9 @@ use authz::{
     Lookup, Principal, Registration, Relation, Relationship, ResourceRef,
 };
 use authz_graph::MemoryGraph;
-use cache_redis::DecisionCache;
+use cache_redis::{DecisionCache, Settings};
 use conformance::fresh;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 fn node() -> (DecisionCache, Counted) {
@@ -69,14 +69,61 @@ async fn whatever_changes_something_is_asked_of_the_engine() {
     cache.grant(&viewer(&task, &who)).await.unwrap();
     assert!(reads(&cache, &who, &task).await);
     let check = [Check { resource: task, actions: Action::Read.into() }];
-    let fresh = Consistency::AtLeastAsFresh(ConsistencyToken::new("t"));
-    for consistency in [Consistency::FullyConsistent, fresh] {
+    for _ in 0..2 {
         let before = engine.calls();
-        assert_eq!(cache.check(&who, &check, &consistency).await.unwrap().len(), 1);
-        cache.lookup(&who, Kind::Task, Action::Read, Some(10), &consistency).await.unwrap();
+        assert_eq!(cache.check(&who, &check, &Consistency::FullyConsistent).await.unwrap().len(), 1);
+        cache.lookup(&who, Kind::Task, Action::Read, Some(10), &Consistency::FullyConsistent).await.unwrap();
         assert_eq!(engine.calls(), before + 2);
-        assert_eq!(engine.last().1, consistency);
+        assert_eq!(engine.last().1, Consistency::FullyConsistent);
     }
+}
+
+fn as_fresh_as(token: &str) -> Consistency {
+    Consistency::AtLeastAsFresh(ConsistencyToken::new(token))
+}
+
+/// Of two tokens nobody knows which is the later, so what was answered to one is no answer to another, nor to none.
+#[tokio::test]
+async fn what_is_asked_as_fresh_as_a_token_is_kept_for_that_token() {
+    let engine = Counted::new(Named(MemoryGraph::new()));
+    let cache = DecisionCache::in_process(Arc::new(engine.clone()), &Settings { window: Duration::ZERO, ..settings() });
+    let (who, task) = (somebody(), task());
+    cache.grant(&viewer(&task, &who)).await.unwrap();
+    assert!(reads(&cache, &who, &task).await);
+    let check = [Check { resource: task.clone(), actions: Action::Read.into() }];
+    for (token, calls) in [("a", 2), ("a", 2), ("b", 4), ("a", 4), ("b", 4)] {
+        let fresh = as_fresh_as(token);
+        assert_eq!(cache.check(&who, &check, &fresh).await.unwrap()[0].allowed, ActionSet::only(Action::Read));
+        cache.lookup(&who, Kind::Task, Action::Read, Some(10), &fresh).await.unwrap();
+        assert_eq!(engine.calls(), 1 + calls, "{token}");
+    }
+    cache.revoke(&viewer(&task, &who)).await.unwrap();
+    for token in ["a", "b"] {
+        assert!(cache.check(&who, &check, &as_fresh_as(token)).await.unwrap()[0].allowed.is_empty());
+    }
+}
+
+/// Whoever brings a token is not told of an older moment than whoever brings none.
+#[tokio::test]
+async fn a_token_does_not_make_a_question_less_fresh() {
+    let mut engine = Counted::new(MemoryGraph::new());
+    engine.token = Some(ConsistencyToken::new("written"));
+    let (who, task) = (somebody(), task());
+    let check = [Check { resource: task.clone(), actions: Action::Read.into() }];
+    let node = |window| DecisionCache::in_process(Arc::new(engine.clone()), &Settings { window, ..settings() });
+    let started = node(Duration::from_secs(30));
+    let _ = started.check(&who, &check, &as_fresh_as("a")).await.unwrap();
+    assert_eq!(engine.last().1, Consistency::FullyConsistent, "it does not know what was written before");
+    let window = Duration::from_millis(200);
+    let cache = node(window);
+    tokio::time::sleep(window).await;
+    let _ = cache.check(&who, &check, &as_fresh_as("a")).await.unwrap();
+    assert_eq!(engine.last().1, as_fresh_as("a"));
+    cache.revoke(&viewer(&task, &who)).await.unwrap();
+    let _ = cache.check(&who, &check, &as_fresh_as("written")).await.unwrap();
+    assert_eq!(engine.last().1, as_fresh_as("written"));
+    let _ = cache.check(&who, &check, &as_fresh_as("a")).await.unwrap();
+    assert_eq!(engine.last().1, Consistency::FullyConsistent, "nobody knows which is the later");
 }
 
 /// A change at the parent would have to let go of them, and nobody knows of whom it is the parent.

@@ -183,13 +183,33 @@ async fn in_process_nobody_notices() {
 async fn on_two_nodes_nobody_notices() {
     let (engine, redis) = (Lagging::default(), redis());
     let node = || DecisionCache::shared(Arc::new(engine.clone()), &settings(), &redis).unwrap();
+    let both: Arc<dyn Authorizer> = Arc::new(crate::common::Apart::new(node(), node()).await);
+    a_window().await;
+    conformance::suites::authorizer::every_case(&both).await;
+    engine.could_have_been_noticed();
+}
+
+/// A token of before does not lead back before what was written since.
+#[tokio::test]
+async fn whoever_brings_an_old_token_knows_of_later_writes_all_the_same() {
+    let (engine, redis) = (Lagging::default(), redis());
+    let node = || DecisionCache::shared(Arc::new(engine.clone()), &settings(), &redis).unwrap();
     let (writes, reads) = (node(), node());
     crate::common::held(&writes).await;
     crate::common::held(&reads).await;
+    let who = somebody();
+    let first = writes.grant(&viewer(&task(), &who)).await.unwrap().unwrap();
     a_window().await;
-    let both: Arc<dyn Authorizer> = Arc::new(crate::common::Apart { writes, reads });
-    conformance::suites::authorizer::every_case(&both).await;
-    engine.could_have_been_noticed();
+    let old = Consistency::AtLeastAsFresh(first);
+    for _ in 0..5 {
+        let task = task();
+        let check = [Check { resource: task.clone(), actions: Action::Read.into() }];
+        let may = async || !reads.check(&who, &check, &old).await.unwrap()[0].allowed.is_empty();
+        writes.grant(&viewer(&task, &who)).await.unwrap();
+        assert!(may().await && may().await);
+        writes.revoke(&viewer(&task, &who)).await.unwrap();
+        assert!(!may().await);
+    }
 }
 
 #[tokio::test]

@@ -181,6 +181,47 @@ async fn a_node_that_is_cut_off_stops_trusting_what_it_keeps_before_the_writer_r
     .await;
 }
 
+/// The one renews its lease after everything has changed, and has not heard of that. What its engine still says from
+/// before is not shared with those who have.
+#[tokio::test]
+async fn who_has_not_heard_that_everything_changed_shares_nothing_with_those_who_have() {
+    let redis = redis();
+    let wire = Cuttable::to_who_says(port(&redis), "XREAD").await;
+    let (graph, before) = (MemoryGraph::new(), MemoryGraph::new());
+    let owner = somebody();
+    let tenant = ResourceRef { kind: Kind::Tenant, id: fresh("tenant").into() };
+    let task = task();
+    let registration =
+        Registration { resource: task.clone(), owner: owner.clone(), tenant: tenant.id.clone(), parent: None };
+    for graph in [&graph, &before] {
+        graph.grant(&[Relationship::held(tenant.clone(), Relation::Member, &owner)]).await.unwrap();
+        graph.register(&registration).await.unwrap();
+    }
+    let one = Arc::new(shared(Arc::new(graph), &redis));
+    let other = shared(Arc::new(before), &Redis { urls: vec![wire.url.clone().into()], ..redis.clone() });
+    held(&one).await;
+    held(&other).await;
+    let shares = async |cache: &DecisionCache| {
+        let check = [authz::Check { resource: task.clone(), actions: authz::Action::Share.into() }];
+        let decisions = cache.check(&owner, &check, crate::common::READ).await.unwrap();
+        decisions.iter().all(|decision| !decision.allowed.is_empty())
+    };
+    wire.cut();
+    let ended = {
+        let (one, tenant) = (Arc::clone(&one), tenant.clone());
+        tokio::spawn(async move { one.deregister(&tenant).await.unwrap() })
+    };
+    tokio::time::sleep(LEASE * 4 / 10).await;
+    assert!(shares(&other).await, "it has its lease, and its engine answers from before");
+    tokio::time::sleep(LEASE / 10).await;
+    wire.mend();
+    ended.await.unwrap();
+    for _ in 0..10 {
+        assert!(!shares(&one).await);
+        tokio::time::sleep(LEASE / 10).await;
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_leaves_is_not_waited_for() {
     let [(one, _), (other, _)] = two(&redis()).await;

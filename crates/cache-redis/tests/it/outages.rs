@@ -2,11 +2,11 @@
 
 use crate::{
     common::{Counted, LEASE, held, reads, redis_at, shared, somebody, task, until, viewer},
-    server::RedisServer,
+    server::{Fuse, RedisServer},
 };
-use authz::Authorizer;
+use authz::{Authorizer, ConsistencyToken, Principal, ResourceRef};
 use authz_graph::MemoryGraph;
-use cache_redis::DecisionCache;
+use cache_redis::{DecisionCache, Redis};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -120,4 +120,79 @@ async fn without_a_server_at_the_start_the_engine_is_asked() {
         assert_eq!(engine.calls(), calls);
     }
     assert!(!cache.answers());
+}
+
+/// A role that is being taken away at one node, whose wire to Redis breaks between the two replacements of the
+/// generations; and another node, which has heard of it. A third, which had not, has shared in between what its engine
+/// said from before.
+struct Halfway {
+    one: Arc<DecisionCache>,
+    other: DecisionCache,
+    fuse: Fuse,
+    who: Principal,
+    task: ResourceRef,
+    revoked: tokio::task::JoinHandle<Duration>,
+    _server: RedisServer,
+}
+
+async fn halfway() -> Halfway {
+    let server = RedisServer::start(&[]).await;
+    let (graph, redis) = (MemoryGraph::new(), redis_at(&server.url()));
+    let fuse = Fuse::to(server.port, "UNLINK").await;
+    let engine = Counted { token: Some(ConsistencyToken::new("t")), ..Counted::new(graph.clone()) };
+    let one = Arc::new(shared(Arc::new(engine), &Redis { urls: vec![fuse.url.clone().into()], ..redis.clone() }));
+    let other = shared(Arc::new(graph), &redis);
+    held(&one).await;
+    held(&other).await;
+    let (who, task) = (somebody(), task());
+    one.grant(&viewer(&task, &who)).await.unwrap();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys = async |what: &str| -> Vec<String> {
+        let pattern = format!("{}:{what}:*", redis.prefix);
+        redis::cmd("KEYS").arg(pattern).query_async(&mut connection.clone()).await.unwrap()
+    };
+    until("a shared decision", async || {
+        assert!(reads(&other, &who, &task).await);
+        !keys("allowed").await.is_empty()
+    })
+    .await;
+    let generation = keys("resource").await.into_iter().next().unwrap();
+    let known: Vec<u8> = redis::cmd("GET").arg(&generation).query_async(&mut connection).await.unwrap();
+    fuse.arm(2);
+    let revoked = {
+        let (one, who, task) = (Arc::clone(&one), who.clone(), task.clone());
+        tokio::spawn(async move {
+            let began = Instant::now();
+            one.revoke(&viewer(&task, &who)).await.unwrap();
+            began.elapsed()
+        })
+    };
+    fuse.blown().await;
+    // The entry is still there. That somebody has just shared it is to say that it is of the generation of now.
+    redis::cmd("SET").arg(&generation).arg(known).query_async::<()>(&mut connection).await.unwrap();
+    Halfway { one, other, fuse, who, task, revoked, _server: server }
+}
+
+#[tokio::test]
+async fn an_eviction_that_breaks_off_between_the_two_replacements_is_done_again() {
+    let Halfway { one, other, fuse, who, task, revoked, _server } = halfway().await;
+    tokio::time::sleep(LEASE / 2).await;
+    fuse.mend();
+    revoked.await.unwrap();
+    assert!(!reads(&other, &who, &task).await);
+    assert!(!reads(&*one, &who, &task).await);
+}
+
+/// What is owed is made up for as soon as that can be.
+#[tokio::test]
+async fn an_eviction_that_cannot_be_ended_is_given_up_for_now_after_two_leases() {
+    let Halfway { one, other, fuse, who, task, revoked, _server } = halfway().await;
+    let took = revoked.await.unwrap();
+    assert!(took > LEASE && took < LEASE * 3, "{took:?}");
+    assert!(!reads(&*one, &who, &task).await, "it trusts nothing that is shared");
+    fuse.mend();
+    until("the eviction", async || !reads(&other, &who, &task).await).await;
+    held(&one).await;
+    assert!(!reads(&*one, &who, &task).await);
 }

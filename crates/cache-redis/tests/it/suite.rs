@@ -19,10 +19,8 @@ async fn with_redis() -> Arc<dyn Authorizer> {
 /// Reads at one node what was written at the other.
 async fn two_nodes() -> Arc<dyn Authorizer> {
     let (graph, redis) = (MemoryGraph::new(), redis());
-    let (one, other) = (shared(Arc::new(graph.clone()), &redis), shared(Arc::new(graph), &redis));
-    held(&one).await;
-    held(&other).await;
-    Arc::new(Apart { writes: one, reads: other })
+    let (writes, reads) = (shared(Arc::new(graph.clone()), &redis), shared(Arc::new(graph), &redis));
+    Arc::new(Apart::new(writes, reads).await)
 }
 
 mod process {

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
-use authz::{By, Id, Target, action::Read};
+use authz::{Id, Target, action::Read};
 use serde_json::Value;
 
 /// What a list of tasks is sorted by.
@@ -61,8 +61,7 @@ impl TaskQuery {
         let target = match one_of(id, name)? {
             Key::Id(id) => typed(&id),
             Key::Name(name) => {
-                let id = session.app.stores.tasks.id_by_name(session.tenant(), &name).await?;
-                Target::found(By::Name, &name, id)
+                Target::named(&name, session.app.stores.tasks.id_by_name(session.tenant(), &name).await?)
             }
         };
         let (reach, permit) = Reach::permitted::<TaskNode, Read>(ctx, target).await?;

@@ -5,7 +5,7 @@ use crate::{
     world::{new_agent, object},
 };
 use agents::{AcpType, InputType, NewAgent, Status, StoreError};
-use authz::{Agent, Id, Principal, action::Read};
+use authz::{Agent, ConsistencyToken, Id, Principal, action::Read};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -107,9 +107,22 @@ pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
     let new = new_agent();
     let (id, name) = (new.id.clone(), new.name.clone());
     world.create_agent(&cast.owner, new).await.unwrap();
-    assert_eq!(world.agents.id_by_name(&cast.tenant, &name).await.unwrap(), Some(id));
+    let found = world.agents.id_by_name(&cast.tenant, &name).await.unwrap();
+    assert_eq!(found.map(|row| row.id), Some(id));
     assert_eq!(world.agents.id_by_name(&elsewhere.tenant, &name).await.unwrap(), None);
     assert_eq!(world.agents.id_by_name(&cast.tenant, &name.to_uppercase()).await.unwrap(), None);
+}
+
+pub(super) async fn a_name_says_how_fresh_to_ask_about_what_it_leads_to(world: &World) {
+    let cast = world.cast().await;
+    for token in [None, Some(ConsistencyToken::new("GhUKEzE2NjU="))] {
+        let (new, create) = (new_agent(), may(&cast.owner, &cast.tenant).await);
+        let name = new.name.clone();
+        let registered = world.registered(&cast.owner.registration_of_agent(&create, &new.id)).await;
+        world.agents.create(&create, new, registered.at(token.clone())).await.unwrap();
+        let found = world.agents.id_by_name(&cast.tenant, &name).await.unwrap().unwrap();
+        assert_eq!(found.token, token);
+    }
 }
 
 pub(super) async fn without_an_open_intent_there_is_no_agent(world: &World) {

@@ -52,7 +52,8 @@ pub(super) async fn deleting_ends_the_agent_and_its_keys_and_frees_its_name(worl
     assert!(world.api_keys.get(&bystander).await.unwrap().is_some(), "another agent's key");
 
     let again = world.create_agent(&cast.owner, NewAgent { name: name.clone(), ..new_agent() }).await.unwrap();
-    assert_eq!(world.agents.id_by_name(&cast.tenant, &name).await.unwrap(), Some(again.id));
+    let found = world.agents.id_by_name(&cast.tenant, &name).await.unwrap();
+    assert_eq!(found.map(|row| row.id), Some(again.id));
 }
 
 pub(super) async fn the_tasks_of_a_deleted_agent_stay_with_all_they_own(world: &World) {

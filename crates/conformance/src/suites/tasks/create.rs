@@ -1,7 +1,9 @@
 //! Making tasks and getting them.
 
 use crate::{Cast, World, fresh, may, world::object};
-use authz::{Agent, Id, Principal, Registered, Relation, Relationship, ResourceRef, Task, Tenant, action::Read};
+use authz::{
+    Agent, ConsistencyToken, Id, Principal, Registered, Relation, Relationship, ResourceRef, Task, Tenant, action::Read,
+};
 use futures::future::join_all;
 use serde_json::json;
 use tasks::{CREATED, NewTask, Status, StoreError};
@@ -164,7 +166,7 @@ pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
     let (cast, elsewhere) = (world.cast().await, world.cast().await);
     let id_of = |tenant: &Id<Tenant>, name: &'static str| {
         let tenant = tenant.clone();
-        async move { world.tasks.id_by_name(&tenant, name).await.unwrap() }
+        async move { world.tasks.id_by_name(&tenant, name).await.unwrap().map(|row| row.id) }
     };
     let made = cast.task_from(NewTask { name: Some("Näme / 1".into()), ..cast.new_task() }).await;
     cast.task().await;
@@ -175,6 +177,19 @@ pub(super) async fn a_name_leads_to_an_id_within_its_tenant(world: &World) {
     world.remove_task(&may(&cast.owner, &made.id).await).await.unwrap();
     assert_eq!(id_of(&cast.tenant, "Näme / 1").await, None);
     cast.task_from(NewTask { name: Some("Näme / 1".into()), ..cast.new_task() }).await;
+}
+
+pub(super) async fn a_name_says_how_fresh_to_ask_about_what_it_leads_to(world: &World) {
+    let cast = world.cast().await;
+    let execute = may::<Agent, _>(&cast.owner, &cast.agent).await;
+    for token in [None, Some(ConsistencyToken::new("GhUKEzE2NjU="))] {
+        let name = fresh("name");
+        let new = NewTask { name: Some(name.clone()), ..cast.new_task() };
+        let registered = world.registered(&cast.owner.registration_of_task(&execute, &new.id)).await;
+        world.tasks.create(&execute, new, registered.at(token.clone())).await.unwrap();
+        let found = world.tasks.id_by_name(&cast.tenant, &name).await.unwrap().unwrap();
+        assert_eq!(found.token, token);
+    }
 }
 
 pub(super) async fn without_an_open_intent_there_is_no_task(world: &World) {

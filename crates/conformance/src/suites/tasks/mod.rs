@@ -25,6 +25,7 @@ suite! { $ tasks(World) {
         text_that_cannot_be_stored_is_refused,
         only_permitted_tasks_that_exist_are_got,
         a_name_leads_to_an_id_within_its_tenant,
+        a_name_says_how_fresh_to_ask_about_what_it_leads_to,
         without_an_open_intent_there_is_no_task,
     ],
     change: [
