@@ -110,6 +110,55 @@ async fn however_much_is_held_wherever_it_stands() {
     scratch.drop().await;
 }
 
+/// Relationships of before there was a column for it.
+#[tokio::test]
+async fn relationships_that_do_not_say_when_their_resource_was_made_are_listed_all_the_same() {
+    let (scratch, pool, store) = tasks().await;
+    pool.execute("UPDATE relationships SET resource_created_at = NULL WHERE resource_id IN ('task-300', 'task-7998')")
+        .await
+        .unwrap();
+    for holder in ["all", "few", "old", "thin"] {
+        let scope = scope(Principal::user(holder), &READERS, &[]).await;
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let key = "to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')";
+            let all = expected(&pool, holder, "true", key, direction).await;
+            let seen = seen(&store, &scope, query(Order::CreatedAt, direction, 30), 3).await;
+            assert_eq!(seen, all.iter().take(90).cloned().collect::<Vec<_>>(), "{holder} {direction:?}");
+        }
+    }
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn all_relationships_of_a_resource_say_the_same_time_and_it_is_the_rows() {
+    let (scratch, pool, _) = tasks().await;
+    let told = async |id: &str| -> Vec<String> {
+        let sql = "SELECT DISTINCT resource_created_at::text FROM relationships WHERE resource_id = $1";
+        sqlx::query_scalar(sql).bind(id).fetch_all(&pool).await.unwrap()
+    };
+    let give = async |id: &str, to: &str| {
+        let sql = "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
+            VALUES ('task', $1, 'viewer', 'user', $2)";
+        sqlx::query(sql).bind(id).bind(to).execute(&pool).await.unwrap();
+    };
+    // Of a row that is there, the row's; without a row, that of the first relationship.
+    give("task-12", "late").await;
+    assert_eq!(told("task-12").await.len(), 1);
+    give("task-of-no-row", "first").await;
+    let first = told("task-of-no-row").await;
+    give("task-of-no-row", "second").await;
+    assert_eq!((told("task-of-no-row").await, first.len()), (first, 1));
+    let other: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM relationships JOIN tasks ON tasks.id = resource_id COLLATE \"default\"
+         WHERE resource_created_at IS DISTINCT FROM tasks.created_at",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(other, 0);
+    scratch.drop().await;
+}
+
 #[tokio::test]
 async fn conditions_hold_however_much_is_held() {
     let (scratch, pool, store) = tasks().await;

@@ -34,6 +34,27 @@ async fn w1_a_new_task_is_registered_with_its_owner_agent_and_tenant() {
 }
 
 #[tokio::test]
+async fn a_row_and_its_relationships_say_the_same_of_when_it_was_made() {
+    let world = World::new(Storage::Url).await;
+    let task = world.secret().await;
+    world.share(&task, &world.server.viewer(), "VIEWER").await;
+    world.secret().await;
+    let together = |with: &str| {
+        format!(
+            "SELECT count(*) FROM relationships AS r JOIN (
+                SELECT 'task' AS kind, id, created_at FROM tasks UNION ALL SELECT 'agent', id, created_at FROM agents
+             ) AS row ON row.kind = r.resource_kind AND row.id = r.resource_id COLLATE \"default\"
+             WHERE {with}"
+        )
+    };
+    let database = world.server.database();
+    assert!(database.number(&together("row.id IS NOT NULL")).await > 8);
+    assert_eq!(database.number(&together("r.resource_created_at IS DISTINCT FROM row.created_at")).await, 0);
+    let changed = "SELECT count(*) FROM tasks WHERE updated_at <> created_at";
+    assert_eq!(database.number(changed).await, 0, "what was only made has not changed");
+}
+
+#[tokio::test]
 async fn w1_a_failed_register_leaves_no_row() {
     let world = World::new(Storage::Url).await;
     let database = world.server.database();

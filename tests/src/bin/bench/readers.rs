@@ -79,7 +79,9 @@ pub async fn measure() -> Vec<Bar> {
     let settings = Settings::default()
         .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
         .with("TASKGATE_DATABASE__MAX_CONNECTIONS", "4");
-    let elsewhere = with_spicedb(settings.clone()).await;
+    // SpiceDB keeps a million relationships in memory here, and takes its time to look through them.
+    let patient = settings.clone().with("TASKGATE_SPICEDB__TIMEOUT_MS", "20000");
+    let elsewhere = with_spicedb(patient).await;
     let server = settings.start(Storage::Url).await;
     growth::fill(&server, &server.caller("operator"), SIZE).await;
     for readable in READABLE {
