@@ -13,6 +13,7 @@ use authz::{
 };
 use futures::future::BoxFuture;
 use std::{sync::Arc, time::Instant};
+use tracing::Instrument as _;
 
 /// Where answers are kept, and whose they are.
 pub(crate) struct Shelf {
@@ -182,7 +183,7 @@ impl Shelf {
             return write(Arc::clone(&self.engine)).await;
         }
         // In a task of its own: once it is written, a caller who goes away must not keep others from hearing of it.
-        let written = tokio::spawn(async move {
+        let work = async move {
             let written = write(Arc::clone(&self.engine)).await;
             let change = match &written {
                 Ok(token) => change.known_by(token.clone()),
@@ -190,8 +191,8 @@ impl Shelf {
             };
             self.evict(&change).await;
             written
-        });
-        written.await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
+        };
+        tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
     }
 }
 
