@@ -30,6 +30,7 @@
 mod cache;
 mod far;
 mod floors;
+mod greet;
 mod ground;
 mod herald;
 mod lease;
@@ -43,6 +44,7 @@ use authz::{Authorizer, ConsistencyToken, Relationship};
 use cache::Shelf;
 use far::Far;
 use floors::Floors;
+pub use greet::{Unwelcome, greet};
 use ground::Change;
 use herald::Herald;
 use lease::Lease;
