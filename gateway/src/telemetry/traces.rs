@@ -100,6 +100,7 @@ impl Extractor for Carried<'_> {
 }
 
 /// Whether there are traces at all.
+#[must_use]
 pub fn are_made() -> bool {
     TRACING.load(Ordering::Relaxed)
 }
@@ -117,7 +118,19 @@ pub fn take_up(span: &Span, headers: &HeaderMap) -> Option<TraceId> {
 /// Whether what is being done is traced, so that details are worth a span.
 #[must_use]
 pub fn sampled() -> bool {
-    are_made() && Span::current().context().span().span_context().is_sampled()
+    sampled_trace().is_some()
+}
+
+/// The trace that tells of what is being done, if one does.
+#[must_use]
+pub fn sampled_trace() -> Option<TraceId> {
+    if !are_made() {
+        return None;
+    }
+    let context = Span::current().context();
+    let span = context.span();
+    let span = span.span_context();
+    span.is_sampled().then(|| span.trace_id())
 }
 
 /// What is being done, for another service to go on from: a W3C `traceparent`.
