@@ -11,6 +11,9 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 WINDOW = "[$__rate_interval]"
+# Whose buckets lead to a trace of a request that fell into them.
+EXEMPLARS = ("taskgate_http_request_duration_seconds_bucket", "taskgate_graphql_operation_duration_seconds_bucket",
+             "taskgate_engine_call_duration_seconds_bucket")
 
 
 def rate(name, by, where=""):
@@ -217,6 +220,7 @@ def rendered(uid, title, rows):
                 "fieldConfig": {"defaults": {"unit": member["unit"], "min": 0, "custom": {"fillOpacity": 8}}, "overrides": []},
                 "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
                 "targets": [{"refId": chr(ord("A") + index), "expr": expr, "legendFormat": legend}
+                            | ({"exemplar": True} if any(name in expr for name in EXEMPLARS) else {})
                             for index, (expr, legend) in enumerate(member["queries"])],
             })
         y += (len(members) + 2) // 3 * 8

@@ -13,6 +13,7 @@
 )]
 
 mod answer;
+mod cable;
 mod caller;
 mod collector;
 mod database;
@@ -28,6 +29,7 @@ pub mod wire;
 pub mod world;
 
 pub use answer::Answer;
+pub use cable::Cable;
 pub use caller::{As, client};
 pub use collector::{Collector, SentSpan};
 pub use database::Database;

@@ -9,7 +9,7 @@ use std::{
     fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
 
@@ -68,6 +68,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", home.path().join("prometheus.yaml").display()))
             .arg(format!("--storage.tsdb.path={}", home.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--enable-feature=exemplar-storage")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -93,6 +94,16 @@ impl Prometheus {
         let Some(answer) = self.get("/api/v1/query", &[("query", query)]).await else { return vec![] };
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The exemplars of the last minutes of the series that a query names.
+    pub async fn exemplars(&self, query: &str) -> Vec<Value> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let (start, end) = ((now - 600).to_string(), (now + 60).to_string());
+        let asked = [("query", query), ("start", &start), ("end", &end)];
+        let Some(answer) = self.get("/api/v1/query_exemplars", &asked).await else { return vec![] };
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"].as_array().cloned().unwrap_or_default()
     }
 
     /// The names of the alerts that fire now.

@@ -14,6 +14,7 @@ use authz::{
 };
 use futures::future::BoxFuture;
 use std::{sync::Arc, time::Instant};
+use tracing::Instrument as _;
 
 /// Where answers are kept, and whose they are. Cheap to clone: there is one for each request.
 #[derive(Clone)]
@@ -198,7 +199,7 @@ impl Shelf {
         }
         // In a task of its own: once it is written, a caller who goes away must not keep others from hearing of it.
         let here = self.clone();
-        let written = tokio::spawn(async move {
+        let work = async move {
             let written = write(Arc::clone(&here.engine)).await;
             let change = match &written {
                 Ok(token) => change.known_by(token.clone()),
@@ -206,8 +207,8 @@ impl Shelf {
             };
             here.evict(&change).await;
             written
-        });
-        written.await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
+        };
+        tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(EngineError::Unavailable(error.into())))
     }
 }
 

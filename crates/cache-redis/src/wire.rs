@@ -1,13 +1,14 @@
 //! Redis, alone or as a cluster, each command with a deadline.
 
 use redis::{
-    Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisFuture, ScriptInvocation, Value,
+    Arg, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisFuture, ScriptInvocation, Value,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// Why Redis has not said anything useful.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,16 @@ pub(crate) enum Unheard {
     /// It answered with an error, or is not there.
     #[error(transparent)]
     Refused(#[from] RedisError),
+}
+
+impl Unheard {
+    /// The word for it in traces: what Redis calls the error, where it does.
+    fn class(&self) -> &str {
+        match self {
+            Self::Late => "timeout",
+            Self::Refused(error) => error.code().unwrap_or("unavailable"),
+        }
+    }
 }
 
 /// Redis as it was configured.
@@ -104,8 +115,11 @@ impl Wire {
     /// Asks one thing.
     pub async fn ask<T: FromRedisValue>(&self, command: &Cmd, deadline: Duration) -> Result<T, Unheard> {
         let mut connection = self.0.clone();
-        let asked = tokio::time::timeout(deadline, command.query_async(&mut connection));
-        Ok(asked.await.map_err(|_| Unheard::Late)??)
+        let name = match command.args_iter().next() {
+            Some(Arg::Simple(name)) => std::str::from_utf8(name).unwrap_or_default(),
+            Some(_) | None => "",
+        };
+        traced(name, deadline, command.query_async(&mut connection)).await
     }
 
     /// Runs a script.
@@ -115,7 +129,21 @@ impl Wire {
         deadline: Duration,
     ) -> Result<T, Unheard> {
         let mut connection = self.0.clone();
-        let asked = tokio::time::timeout(deadline, script.invoke_async(&mut connection));
-        Ok(asked.await.map_err(|_| Unheard::Late)??)
+        traced("EVALSHA", deadline, script.invoke_async(&mut connection)).await
     }
+}
+
+/// Waits for an answer, in a span where it is waited for on a request's behalf.
+async fn traced<T>(
+    command: &str,
+    deadline: Duration,
+    answer: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, Unheard> {
+    let span = instruments::asks_redis(command);
+    let answer = tokio::time::timeout(deadline, answer).instrument(span.clone()).await;
+    let answer = answer.map_err(|_| Unheard::Late).and_then(|answer| Ok(answer?));
+    if let Err(unheard) = &answer {
+        span.record("otel.status_code", "ERROR").record("error.type", unheard.class());
+    }
+    answer
 }

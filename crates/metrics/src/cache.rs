@@ -8,6 +8,7 @@ use crate::{
 };
 use metrics::{counter, histogram};
 use std::time::Duration;
+use tracing::{Span, field::Empty};
 
 /// Where an answer was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,4 +64,22 @@ pub fn cache_lease_began() {
 /// Counts a question that Redis did not answer in time.
 pub fn cache_unanswered() {
     counter!(CACHE_UNANSWERED.name).increment(1);
+}
+
+/// A span of what Redis is asked by this command. None of what is asked on no request's behalf, such as to renew a
+/// lease: it would be a trace of its own, many times a second.
+#[must_use]
+pub fn asks_redis(command: &str) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::debug_span!(
+        "redis",
+        otel.name = command,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        error.r#type = Empty,
+        db.system.name = "redis",
+        db.operation.name = command,
+    )
 }

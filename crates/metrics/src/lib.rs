@@ -14,7 +14,9 @@ mod process;
 pub mod registry;
 mod routing;
 
-pub use cache::{Layer, cache_evicted, cache_hits, cache_lease_began, cache_misses, cache_told, cache_unanswered};
+pub use cache::{
+    Layer, asks_redis, cache_evicted, cache_hits, cache_lease_began, cache_misses, cache_told, cache_unanswered,
+};
 pub use document::document;
 pub use dual_write::{DualWriteCounts, backlog, swept, tallies};
 pub use edges::{Answering, Edge, Executed, Executing, failed};

@@ -169,33 +169,74 @@ export function trouble(error, again) {
 const quotedIn = (message) => message.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
 
 /**
- * Shows in a place what comes of some work: bones meanwhile, and the trouble if there is any. What was
- * asked for before and comes late is not shown.
+ * Shows in a place what comes of some work, and the trouble if there is any. What was asked for before and comes
+ * late is not shown. Meanwhile there are bones, unless what is there is `the same` thing as is asked for: then it
+ * stays until it is known anew, so that nothing moves away from under a pointer.
  * @template Result
  * @param {Element} place
  * @param {(signal: AbortSignal) => Promise<Result>} work
  * @param {(result: Result) => Child[]} draw
+ * @param {string} [same] what it is that is shown
  */
-export async function show(place, work, draw) {
+export async function show(place, work, draw, same) {
   pending.get(place)?.abort();
   const abort = new AbortController();
   pending.set(place, abort);
   place.setAttribute("aria-busy", "true");
+  const stays = same !== undefined && shown.get(place) === same;
+  /** @param {() => Child[]} children @param {string} [what] */
+  const put = async (children, what) => {
+    await letGo(place);
+    if (abort.signal.aborted) return;
+    fill(place, ...children());
+    shown.set(place, what);
+  };
   // What takes no time to come needs no bones.
-  const bones = setTimeout(() => fill(place, loading()), 120);
+  const bones = stays ? undefined : setTimeout(() => put(() => [loading()]), 120);
   try {
     const result = await work(abort.signal);
-    if (!abort.signal.aborted) fill(place, ...draw(result));
-  } catch (error) {
-    if (!abort.signal.aborted)
-      fill(
-        place,
-        trouble(error, () => show(place, work, draw)),
-      );
-  } finally {
     clearTimeout(bones);
+    await put(() => draw(result), same);
+  } catch (error) {
+    clearTimeout(bones);
+    await put(() => [trouble(error, () => show(place, work, draw, same))]);
+  } finally {
     if (!abort.signal.aborted) place.removeAttribute("aria-busy");
   }
 }
 /** @type {WeakMap<Element, AbortController>} */
 const pending = new WeakMap();
+/** @type {WeakMap<Element, string | undefined>} */
+const shown = new WeakMap();
+
+// A click is a press and a release of one and the same element, so none is replaced in between.
+
+/** What is pressed, and whom to tell when it is let go. @type {Element | null} */
+let pressed = null;
+/** @type {(() => void)[]} */
+let waiting = [];
+
+/** @param {Element} place @returns {Promise<void>} */
+function letGo(place) {
+  if (!pressed || !place.contains(pressed)) return Promise.resolve();
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
+function release() {
+  pressed = null;
+  const told = waiting;
+  waiting = [];
+  // The click comes after the release.
+  setTimeout(() => {
+    for (const resolve of told) resolve();
+  });
+}
+
+addEventListener(
+  "pointerdown",
+  ({ target }) => {
+    pressed = target instanceof Element ? target : null;
+  },
+  true,
+);
+for (const over of ["pointerup", "pointercancel", "blur", "dragend"]) addEventListener(over, release, true);

@@ -63,6 +63,7 @@ export function taskList(place) {
       results,
       (signal) => page(undefined, signal),
       (tasks) => [tasks?.nodes.length ? rows(tasks) : nothing()],
+      "tasks",
     );
   }
 

@@ -49,6 +49,7 @@ export function taskPage(place, route, then) {
         panel,
       ];
     },
+    route.task,
   );
 }
 

@@ -1,166 +1,126 @@
 // Reads the gateway's metrics every two seconds, and draws how they change. Nothing is kept but in this tab.
 
+import { Chart } from "./chart.js";
+import { parse, quantile, sum } from "./read.js";
+
 const KEY = "taskgate:token";
 const EVERY = 2_000;
-const KEPT = 150;
-
-// --- reading
-
-/** The series of a text in Prometheus' format: name, labels, value. */
-export function parse(text) {
-  const series = [];
-  for (const line of text.split("\n")) {
-    const found = /^([a-z_0-9:]+)(?:\{(.*)\})? (\S+)$/i.exec(line);
-    if (!found) continue;
-    const labels = {};
-    for (const [, name, value] of (found[2] ?? "").matchAll(/([a-z_0-9]+)="((?:[^"\\]|\\.)*)"/gi)) labels[name] = value;
-    series.push({ name: found[1], labels, value: Number(found[3]) });
-  }
-  return series;
-}
-
-const matches = (labels, wanted) =>
-  Object.entries(wanted).every(([name, value]) => [value].flat().includes(labels[name]));
-
-/** The sum of the series of a name, of those whose labels are the wanted ones. */
-export const sum = (series, name, wanted = {}) =>
-  series.filter((one) => one.name === name && matches(one.labels, wanted)).reduce((all, one) => all + one.value, 0);
-
-/** A quantile of what a histogram saw between two readings; nothing, if it saw nothing. */
-export function quantile(q, before, now, name, wanted = {}) {
-  const bounds = new Map();
-  const add = (series, sign) => {
-    for (const one of series) {
-      if (one.name !== `${name}_bucket` || !matches(one.labels, wanted)) continue;
-      const bound = one.labels.le === "+Inf" ? Infinity : Number(one.labels.le);
-      bounds.set(bound, (bounds.get(bound) ?? 0) + sign * one.value);
-    }
-  };
-  add(now, 1);
-  add(before, -1);
-  const sorted = [...bounds].sort(([a], [b]) => a - b);
-  const all = sorted.at(-1)?.[1] ?? 0;
-  if (all <= 0) return null;
-  let [lower, under] = [0, 0];
-  for (const [bound, count] of sorted) {
-    if (count >= q * all) {
-      if (bound === Infinity) return lower;
-      return lower + ((bound - lower) * (q * all - under)) / Math.max(count - under, 1);
-    }
-    [lower, under] = [bound, count];
-  }
-  return lower;
-}
 
 // --- what is shown
 
 const DW = "task_fgac_dual_write";
 const rate = (name, wanted) => (before, now, seconds) =>
   Math.max(sum(now, name, wanted) - sum(before, name, wanted), 0) / seconds;
-const level = (name) => (_, now) => sum(now, name);
+const level = (name, wanted) => (_, now) => sum(now, name, wanted);
 const percentile = (q, name, wanted) => (before, now) => quantile(q, before, now, name, wanted);
 const denied = { code: ["NOT_FOUND", "FORBIDDEN", "UNAUTHENTICATED"] };
 
-const perSecond = (value) => `${value.toFixed(value < 10 ? 1 : 0)}/s`;
-const count = (value) => value.toFixed(0);
-const time = (value) => (value < 1 ? `${(value * 1_000).toFixed(1)} ms` : `${value.toFixed(1)} s`);
+/** A number with as many digits as tell something. */
+const digits = (value) => (value === 0 ? "0" : value < 10 ? String(Number(value.toPrecision(2))) : value.toFixed(0));
+const perSecond = { unit: "per second", least: 1, format: (value) => `${digits(value)}/s` };
+const count = { unit: "count", least: 1, format: digits };
+const time = {
+  unit: "duration",
+  least: 0.001,
+  format: (value) => (value === 0 ? "0" : value < 1 ? `${digits(value * 1_000)} ms` : `${digits(value)} s`),
+};
+
+/** A line: its name, what it is of, and whether any of it is bad. */
+const line = (name, of, bad = false) => ({ name, of, bad });
 
 const CHARTS = [
-  ["Dual write: attempts and successes", "Writes to the authorization engine that began, and those that applied.", perSecond, [
-    ["attempts", rate(`${DW}_attempts_total`)],
-    ["successes", rate(`${DW}_successes_total`)],
-  ]],
-  ["Dual write: retries and failures", "Attempts that are tried again, writes that failed for good, creates refused at once.", perSecond, [
-    ["retries", rate(`${DW}_retries_total`)],
-    ["failures", rate(`${DW}_failures_total`)],
-    ["refusals", rate(`${DW}_refusals_total`)],
-  ]],
-  ["Dual write: backlog", "Writes of the whole deployment that have begun and are not settled.", count, [
-    ["pending", level(`${DW}_intents_pending`)],
-  ]],
-  ["Dual write: age of the oldest", "A minute or two is normal after a crash.", time, [
-    ["oldest", level(`${DW}_oldest_intent_age_seconds`)],
-  ]],
-  ["Engine: latency", "How long checks and look-ups take.", time, [
-    ["check p50", percentile(0.5, "taskgate_engine_call_duration_seconds", { call: "check" })],
-    ["check p99", percentile(0.99, "taskgate_engine_call_duration_seconds", { call: "check" })],
-    ["lookup p99", percentile(0.99, "taskgate_engine_call_duration_seconds", { call: "lookup" })],
-  ]],
-  ["Engine: calls", "What is asked, and what is not answered.", perSecond, [
-    ["answered", rate("taskgate_engine_calls_total", { outcome: "ok" })],
-    ["failed", rate("taskgate_engine_calls_total", { outcome: ["Unavailable", "Timeout", "Malformed"] })],
-  ]],
-  ["Denials", "What callers were told is not theirs; in GraphQL each field is one.", perSecond, [
-    ["REST", rate("taskgate_failures_total", { edge: "rest", ...denied })],
-    ["GraphQL", rate("taskgate_failures_total", { edge: "graphql", ...denied })],
-  ]],
-  ["Requests", "By the class of the answer.", perSecond, [
-    ["2xx", rate("taskgate_http_requests_total", { status: "2xx" })],
-    ["5xx", rate("taskgate_http_requests_total", { status: "5xx" })],
-    ["4xx", rate("taskgate_http_requests_total", { status: "4xx" })],
-  ]],
-  ["Latency", "Of all requests.", time, [
-    ["p50", percentile(0.5, "taskgate_http_request_duration_seconds")],
-    ["p99", percentile(0.99, "taskgate_http_request_duration_seconds")],
-  ]],
-  ["Database connections", "Of this gateway's pool.", count, [
-    ["used", (_, now) => sum(now, "taskgate_sql_connections", { state: "used" })],
-    ["limit", level("taskgate_sql_connections_limit")],
-  ]],
+  {
+    title: "Dual write: attempts and successes",
+    meaning: "Writes to the authorization engine that began, and those that applied. They part where writes fail.",
+    ...perSecond,
+    lines: [line("attempts", rate(`${DW}_attempts_total`)), line("successes", rate(`${DW}_successes_total`))],
+  },
+  {
+    title: "Dual write: retries and failures",
+    meaning: "Attempts that are tried again, writes that failed for good, creates refused at once. All is well at zero.",
+    ...perSecond,
+    lines: [
+      line("retries", rate(`${DW}_retries_total`), true),
+      line("failures", rate(`${DW}_failures_total`), true),
+      line("refusals", rate(`${DW}_refusals_total`), true),
+    ],
+  },
+  {
+    title: "Dual write: backlog",
+    meaning: "Writes of the whole deployment that have begun and are not settled.",
+    ...count,
+    lines: [line("pending", level(`${DW}_intents_pending`))],
+  },
+  {
+    title: "Dual write: age of the oldest",
+    meaning: "How long ago the oldest of them began. A minute or two is normal after a crash.",
+    ...time,
+    least: 1,
+    lines: [line("oldest", level(`${DW}_oldest_intent_age_seconds`))],
+  },
+  {
+    title: "Engine: latency",
+    meaning: "How long checks and look-ups take: half of them, and 99 of 100.",
+    ...time,
+    lines: [
+      line("check p50", percentile(0.5, "taskgate_engine_call_duration_seconds", { call: "check" })),
+      line("check p99", percentile(0.99, "taskgate_engine_call_duration_seconds", { call: "check" })),
+      line("lookup p99", percentile(0.99, "taskgate_engine_call_duration_seconds", { call: "lookup" })),
+    ],
+  },
+  {
+    title: "Engine: calls",
+    meaning: "What the engine is asked, and what it does not answer.",
+    ...perSecond,
+    lines: [
+      line("answered", rate("taskgate_engine_calls_total", { outcome: "ok" })),
+      line("failed", rate("taskgate_engine_calls_total", { outcome: ["Unavailable", "Timeout", "Malformed"] }), true),
+    ],
+  },
+  {
+    title: "Denials",
+    meaning: "What callers were told is not theirs; in GraphQL each field is one.",
+    ...perSecond,
+    lines: [
+      line("REST", rate("taskgate_failures_total", { edge: "rest", ...denied })),
+      line("GraphQL", rate("taskgate_failures_total", { edge: "graphql", ...denied })),
+    ],
+  },
+  {
+    title: "Requests",
+    meaning: "By the class of the answer. 4xx are mistakes of callers, 5xx are ours.",
+    ...perSecond,
+    lines: [
+      line("2xx", rate("taskgate_http_requests_total", { status: "2xx" })),
+      line("5xx", rate("taskgate_http_requests_total", { status: "5xx" }), true),
+      line("4xx", rate("taskgate_http_requests_total", { status: "4xx" })),
+    ],
+  },
+  {
+    title: "Latency",
+    meaning: "How long requests of all kinds take: half of them, and 99 of 100.",
+    ...time,
+    lines: [
+      line("p50", percentile(0.5, "taskgate_http_request_duration_seconds")),
+      line("p99", percentile(0.99, "taskgate_http_request_duration_seconds")),
+    ],
+  },
+  {
+    title: "Database connections",
+    meaning: "Of this gateway’s pool. At the limit, requests wait for one.",
+    ...count,
+    lines: [
+      line("used", level("taskgate_sql_connections", { state: "used" })),
+      line("limit", level("taskgate_sql_connections_limit")),
+    ],
+  },
 ];
 
-// --- drawing
-
-const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 360;
-const HEIGHT = 110;
-
-function make(parent, name, attributes = {}, text = "") {
-  const element = name === "svg" || parent.namespaceURI === SVG ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
-class Chart {
-  constructor(parent, [title, meaning, format, lines]) {
-    this.format = format;
-    const section = make(parent, "section");
-    make(section, "h2", {}, title);
-    make(section, "p", {}, meaning);
-    this.svg = make(section, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": title });
-    this.most = make(section, "small");
-    const list = make(section, "ul");
-    this.lines = lines.map(([name, of], place) => ({
-      name,
-      of,
-      values: [],
-      path: make(this.svg, "polyline", { class: `line-${place}` }),
-      item: make(list, "li", { class: `line-${place}` }, name),
-    }));
-  }
-
-  add(before, now, seconds) {
-    for (const line of this.lines) {
-      line.values.push(line.of(before, now, seconds));
-      if (line.values.length > KEPT) line.values.shift();
-      const last = line.values.at(-1);
-      line.item.textContent = `${line.name} ${last === null ? "–" : this.format(last)}`;
-    }
-    const most = Math.max(...this.lines.flatMap((line) => line.values.map((value) => value ?? 0)));
-    const top = most || 1;
-    for (const line of this.lines) {
-      const from = KEPT - line.values.length;
-      const point = (value, place) =>
-        `${((from + place) * WIDTH) / (KEPT - 1)},${HEIGHT - 2 - ((value ?? 0) / top) * (HEIGHT - 8)}`;
-      line.path.setAttribute("points", line.values.map(point).join(" "));
-    }
-    this.most.textContent = `most: ${this.format(most)}`;
-  }
-}
-
 // --- the page
+
+// As in the console.
+const theme = localStorage.getItem("taskgate:theme");
+if (theme) document.documentElement.dataset.theme = theme;
 
 const element = (id) => document.getElementById(id);
 const say = (text, trouble = false) => {
@@ -170,19 +130,31 @@ const say = (text, trouble = false) => {
 
 let charts = null;
 let before = null;
+let paused = false;
 
 function ask(why) {
   sessionStorage.removeItem(KEY);
   [charts, before] = [null, null];
   element("charts").replaceChildren();
+  pause(false);
   element("in").hidden = false;
-  element("out").hidden = true;
+  for (const id of ["out", "pause", "charts"]) element(id).hidden = true;
   say(why, why !== "Not signed in.");
+  element("token").focus();
+}
+
+function pause(is) {
+  paused = is;
+  element("pause").setAttribute("aria-pressed", String(is));
+  element("pause").textContent = is ? "Go on" : "Pause";
 }
 
 async function read() {
   const token = sessionStorage.getItem(KEY);
-  if (!token) return ask("Not signed in.");
+  if (!token) {
+    if (element("in").hidden) ask("Not signed in.");
+    return;
+  }
   const at = performance.now();
   let answer;
   try {
@@ -191,13 +163,13 @@ async function read() {
     return say("The gateway does not answer; trying again.", true);
   }
   if (answer.status === 401) return ask("Nobody has this token.");
-  if (answer.status === 404) return ask("This token is not an operator's, or this gateway counts nothing.");
+  if (answer.status === 404) return ask("This token is not an operator’s, or this gateway counts nothing.");
   if (!answer.ok) return say(`The gateway answers ${answer.status}; trying again.`, true);
   const now = parse(await answer.text());
   element("in").hidden = true;
-  element("out").hidden = false;
+  for (const id of ["out", "pause", "charts"]) element(id).hidden = false;
   charts ??= CHARTS.map((chart) => new Chart(element("charts"), chart));
-  if (before) for (const chart of charts) chart.add(before.series, now, (at - before.at) / 1_000);
+  if (before) for (const chart of charts) chart.add(before.series, now, (at - before.at) / 1_000, Date.now());
   before = { series: now, at };
   say(`Read at ${new Date().toLocaleTimeString()}`);
 }
@@ -209,9 +181,15 @@ element("in").addEventListener("submit", (event) => {
   void read();
 });
 element("out").addEventListener("click", () => ask("Not signed in."));
+element("pause").addEventListener("click", () => {
+  pause(!paused);
+  if (paused) say("Paused: nothing is read.");
+  // What happened meanwhile is not the rate of one moment.
+  before = null;
+});
 
 async function live() {
-  if (document.visibilityState === "visible") await read();
+  if (document.visibilityState === "visible" && !paused) await read();
   setTimeout(live, EVERY);
 }
 void live();

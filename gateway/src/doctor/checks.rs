@@ -1,6 +1,6 @@
 //! What doctor looks at, in the order in which a start needs it.
 
-use super::Finding;
+use super::{Finding, State};
 use crate::{
     cluster::{self, Cluster},
     config::{Config, StorageChoice},
@@ -8,6 +8,7 @@ use crate::{
     failure::chain,
 };
 use authz_graph::GraphEngine;
+use cache_redis::Unwelcome;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
 use sqlx::{
@@ -44,8 +45,7 @@ pub async fn all(loaded: anyhow::Result<Config>) -> Vec<Finding> {
     findings.extend(engines(&config, database.as_ref()).await);
     if let Some(urls) = &config.redis_url {
         for url in urls.expose_secret().split(',').map(str::trim).filter(|url| !url.is_empty()) {
-            let advice = "is Redis running, and is `redis_url` right? Until it is, each decision is asked for anew";
-            findings.push(there("redis", url, 6379, advice).await);
+            findings.push(redis(url).await);
         }
     }
     for (key, address) in [("traces.otlp", &config.traces.otlp), ("metrics.otlp", &config.metrics.otlp)] {
@@ -228,6 +228,25 @@ async fn proxy(config: &Config) -> Finding {
         Ok(_) => {
             let advice = "is the agentex-auth service running, and are `proxy.endpoint` and `proxy.credential` right?";
             Finding::failed(CHECK, "does not answer, or not as such a service does", advice)
+        }
+    }
+}
+
+/// Whether a Redis is there, and lets a gateway in.
+async fn redis(url: &str) -> Finding {
+    let advice = "is Redis running, and is `redis_url` right? Until it is, each decision is asked for anew";
+    let found = there("redis", url, 6379, advice).await;
+    if found.state != State::Ok {
+        return found;
+    }
+    match cache_redis::greet(&url.into(), PATIENCE).await {
+        Ok(()) => Finding { found: found.found.replace("something listens", "Redis answers"), ..found },
+        Err(error @ Unwelcome::LockedOut(_)) => {
+            let advice = "correct the user and the password in `redis_url`; until then each decision is asked for anew";
+            Finding::warning("redis", format!("{}: {}", found.found, chain(&error)), advice)
+        }
+        Err(error @ Unwelcome::Odd(_)) => {
+            Finding::warning("redis", format!("{}: {}", found.found, chain(&error)), advice)
         }
     }
 }

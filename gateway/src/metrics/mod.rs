@@ -4,24 +4,23 @@
 //! else who is known it is not there. On an address of its own it is open, as Prometheus expects it, and
 //! whoever configures that address answers for who reaches it.
 
+mod exemplars;
 mod otlp;
 mod page;
+mod reader;
 mod statsd;
 
-use crate::{App, Failure, caller::resolve, config, rest, storage::Health};
+use crate::{App, Failure, caller::resolve, config, rest, storage::Health, telemetry};
 use anyhow::Context as _;
-use axum::{
-    Router,
-    extract::State,
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use http::{HeaderMap, Uri, header};
+use axum::{Router, extract::State, response::Response, routing::get};
+use exemplars::Exemplars;
+use http::{HeaderMap, Uri};
 use instruments::{Shape, instruments, registry};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use metrics_util::layers::FanoutBuilder;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use otlp::Otlp;
+use reader::Reader;
 use statsd::StatsD;
 use std::time::Duration;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -33,7 +32,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The recorder of this process, and who reads it.
 pub struct Metrics {
     /// What is read, if anything is recorded.
-    handle: Option<PrometheusHandle>,
+    reader: Option<Reader>,
     /// Whether it has an address of its own.
     apart: bool,
     tasks: Vec<JoinHandle<()>>,
@@ -51,13 +50,21 @@ fn prometheus() -> anyhow::Result<PrometheusRecorder> {
     Ok(builder.build_recorder())
 }
 
-/// Makes what is counted from now on go to `prometheus`, and wherever else the configuration says.
-fn install(prometheus: PrometheusRecorder, settings: &config::Metrics) -> anyhow::Result<Option<SdkMeterProvider>> {
-    if settings.otlp.is_none() && settings.dogstatsd.is_none() {
+/// Makes what is counted from now on go to `prometheus`, and wherever else the configuration says; with what is traced,
+/// to `exemplars` too.
+fn install(
+    prometheus: PrometheusRecorder,
+    exemplars: &Exemplars,
+    settings: &config::Metrics,
+) -> anyhow::Result<Option<SdkMeterProvider>> {
+    if settings.otlp.is_none() && settings.dogstatsd.is_none() && !telemetry::are_made() {
         metrics::set_global_recorder(prometheus).map_err(|_| twice())?;
         return Ok(None);
     }
     let (mut recorders, mut sent) = (FanoutBuilder::default().add_recorder(prometheus), None);
+    if telemetry::are_made() {
+        recorders = recorders.add_recorder(exemplars.clone());
+    }
     if let Some(address) = &settings.otlp {
         let (recorder, provider) = Otlp::start(address, settings)?;
         recorders = recorders.add_recorder(recorder);
@@ -78,15 +85,15 @@ impl Metrics {
     /// Starts to record, if anything is to be. Once in a process.
     pub async fn start(settings: &config::Metrics) -> anyhow::Result<Self> {
         if !settings.record {
-            return Ok(Self { handle: None, apart: false, tasks: Vec::new(), sent: None });
+            return Ok(Self { reader: None, apart: false, tasks: Vec::new(), sent: None });
         }
         let recorder = prometheus()?;
-        let handle = recorder.handle();
-        let sent = install(recorder, settings)?;
+        let reader = Reader { handle: recorder.handle(), exemplars: Exemplars::default() };
+        let sent = install(recorder, &reader.exemplars, settings)?;
         instruments::recorder_stays();
         registry::announce();
         instruments::build(env!("CARGO_PKG_VERSION"));
-        let kept_up = handle.clone();
+        let kept_up = reader.handle.clone();
         let mut tasks = vec![tokio::spawn(async move {
             let process = metrics_process::Collector::default();
             loop {
@@ -99,15 +106,15 @@ impl Metrics {
             let listener = TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("configuration key `metrics.listen`: {address}"))?;
             tracing::info!(address = %listener.local_addr()?, "metrics are read at an address of their own");
-            let open =
-                Router::new().route("/metrics", get(async |State(handle)| text(&handle))).with_state(handle.clone());
+            let read = async |State(reader): State<Reader>, headers: HeaderMap| reader.answer(&headers);
+            let open = Router::new().route("/metrics", get(read)).with_state(reader.clone());
             tasks.push(tokio::spawn(async move {
                 if let Err(error) = axum::serve(listener, open).await {
                     tracing::error!(%error, "metrics cannot be read any more");
                 }
             }));
         }
-        Ok(Self { handle: Some(handle), apart: settings.listen.is_some(), tasks, sent })
+        Ok(Self { reader: Some(reader), apart: settings.listen.is_some(), tasks, sent })
     }
 
     /// Looks at the connections of `storage`, too.
@@ -141,24 +148,20 @@ impl Drop for Metrics {
 /// The live page, if there is anything to show, and the route beside the others, unless metrics have an address of
 /// their own.
 pub fn router(metrics: &Metrics, app: App) -> Router {
-    let Some(handle) = metrics.handle.clone() else { return Router::new() };
-    let page = page::router(app.clone(), handle.clone());
+    let Some(reader) = metrics.reader.clone() else { return Router::new() };
+    let page = page::router(app.clone(), reader.clone());
     if metrics.apart {
         return page;
     }
-    page.route("/metrics", get(for_operators).with_state((app, handle)))
+    page.route("/metrics", get(for_operators).with_state((app, reader)))
 }
 
 async fn for_operators(
-    State((app, handle)): State<(App, PrometheusHandle)>,
+    State((app, reader)): State<(App, Reader)>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Failure> {
     let context = resolve(&headers, &app).await?;
     // As any path that there is none of.
-    Ok(if context.operator().is_some() { text(&handle) } else { rest::unrouted(uri).await })
-}
-
-fn text(handle: &PrometheusHandle) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
+    Ok(if context.operator().is_some() { reader.answer(&headers) } else { rest::unrouted(uri).await })
 }

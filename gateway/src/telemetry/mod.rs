@@ -9,7 +9,7 @@ mod statements;
 mod traces;
 
 pub use http::measured;
-pub use traces::{resource, sampled, traceparent};
+pub use traces::{are_made, resource, sampled, sampled_trace, traceparent};
 
 use crate::config::{Config, LogFormat};
 use anyhow::Context as _;

@@ -103,6 +103,7 @@ impl Extractor for Carried<'_> {
 }
 
 /// Whether there are traces at all.
+#[must_use]
 pub fn are_made() -> bool {
     SHARE.get().is_some()
 }
@@ -152,7 +153,16 @@ fn current() -> Option<Context> {
 /// Whether what is being done is traced, so that details are worth a span.
 #[must_use]
 pub fn sampled() -> bool {
-    current().is_some_and(|context| context.span().span_context().is_sampled())
+    sampled_trace().is_some()
+}
+
+/// The trace that tells of what is being done, if one does.
+#[must_use]
+pub fn sampled_trace() -> Option<TraceId> {
+    let context = current()?;
+    let span = context.span();
+    let span = span.span_context();
+    span.is_sampled().then(|| span.trace_id())
 }
 
 /// What is being done, for another service to go on from: a W3C `traceparent`.

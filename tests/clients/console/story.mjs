@@ -2,29 +2,11 @@
 // The server is in DEMO; the pictures go to SCREENSHOTS.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
+import { accessible, ask, demo, HERE, leave, picture, tell, visit } from "./people.mjs";
 
-const require = createRequire(`${process.env.CLIENTS}/`);
-const { chromium } = require("playwright-core");
-const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const demo = JSON.parse(process.env.DEMO);
-const HERE = process.env.CONSOLE ?? demo.url;
-const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 360, height: 740 };
 const HOSTILE = '<img src=x onerror="window.hostile=1"><script>window.hostile=1</script>';
 const LONG = `a-name-${"that-goes-on-and-on-".repeat(9)}and-ends`;
-
-/** Asks GraphQL as somebody of the demo. */
-async function ask(part, query, variables) {
-  const headers = { "content-type": "application/json", "x-api-key": demo.principals[part].token };
-  const body = JSON.stringify({ query, variables });
-  const answer = await (await fetch(demo.graphql_url, { method: "POST", headers, body })).json();
-  assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
-  return answer.data;
-}
 
 const make = async (name) => {
   const input = { agentId: demo.agent_id, name, params: { goal: name.slice(0, 40), steps: 3, deep: { list: [1, null, true] } } };
@@ -66,37 +48,6 @@ async function furnish() {
   return task.id;
 }
 
-const browser = await chromium.launch({
-  executablePath: execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim(),
-  args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-});
-
-/** A new person at a new browser. What the page should never do fails the story. */
-async function visit(options = {}) {
-  const context = await browser.newContext({ viewport: WIDE, reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const wrong = [];
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(HERE).origin) wrong.push(`asked ${request.url()}`);
-    if (request.url().includes("demo-owner") || request.url().includes("demo-viewer")) wrong.push(`told a token: ${request.url()}`);
-  });
-  page.on("console", (message) => {
-    // That a request was refused is what some of these stories are about.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrong.push(message.text());
-  });
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("dialog", (dialog) => wrong.push(`a script said ${dialog.message()}`));
-  await page.goto(HERE);
-  return { page, wrong, context };
-}
-
-async function leave({ page, wrong, context }) {
-  assert.equal(await page.evaluate("window.hostile"), undefined);
-  assert.deepEqual(wrong, []);
-  await context.close();
-}
-
 async function signIn(page, token) {
   await page.getByLabel("Token", { exact: true }).fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -114,18 +65,7 @@ const open = async (page, name) => {
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name, exact: true }).waitFor();
 };
-const picture = (page, name) => page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
 const button = (page, name) => page.getByRole("group", { name: "What can be done" }).getByRole("button", { name, exact: true });
-
-/** Nothing that a machine can tell keeps people out: contrast, names, roles, order. And nothing sticks out. */
-async function accessible(page, where) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate("axe.run()");
-  const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${where}: ${id}: ${node.html} ${node.failureSummary}`));
-  assert.deepEqual(told, []);
-  const [width, room] = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]");
-  assert.ok(width <= room, `${where}: ${width} pixels on a screen of ${room}`);
-}
 
 const STORIES = {
   async "a wrong token is told so, with what to quote"() {
@@ -165,7 +105,7 @@ const STORIES = {
     assert.ok(await page.getByRole("tooltip", { name: "" }).filter({ hasText: "this is for its owner" }).first().isVisible());
     assert.equal(await page.locator(".tip:visible").count(), 1);
     await picture(page, "viewer-task");
-    await page.getByRole("link", { name: "Access" }).press("Enter");
+    await page.getByRole("link", { name: "Access" }).click();
     await page.getByText("Only those who may share a task see whom it is shared with.").waitFor();
     assert.equal(await page.getByRole("row", { name: /^read/ }).getByRole("cell").last().innerText(), "Yes");
     assert.equal(await page.getByRole("row", { name: /^cancel/ }).getByRole("cell").last().innerText(), "No: for its owner");
@@ -448,24 +388,4 @@ const STORIES = {
   },
 };
 
-let failed = 0;
-try {
-  const thread = await furnish();
-  for (const [name, tell] of Object.entries(STORIES)) {
-    try {
-      await tell(thread);
-      console.log("ok    ", name);
-    } catch (error) {
-      failed++;
-      console.log("FAILED", name);
-      console.log(error);
-      const [page] = browser.contexts().at(-1)?.pages() ?? [];
-      if (page) await picture(page, `failed-${failed}`);
-    }
-    for (const context of browser.contexts()) await context.close();
-  }
-} finally {
-  await browser.close();
-}
-console.log(`${Object.keys(STORIES).length - failed} of ${Object.keys(STORIES).length} stories hold`);
-process.exitCode = failed ? 1 : 0;
+await tell(STORIES, await furnish());

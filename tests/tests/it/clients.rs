@@ -1,9 +1,12 @@
 //! Clients of others' making, and clients generated from the schema, against a real server on PostgreSQL.
 //! `tests/run` has installed what they need.
 
-use blackbox::{Server, Storage, tree};
+use blackbox::{Server, Settings, Storage, tree};
 use std::{ffi::OsStr, path::PathBuf, process::Stdio};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::Command,
+};
 
 /// The Python that `tests/clients/setup` has made.
 fn python() -> PathBuf {
@@ -16,8 +19,8 @@ fn home() -> PathBuf {
     python.ancestors().nth(3).expect("the python lies in a virtual environment").to_owned()
 }
 
-/// Runs a program against a server, and has it succeed.
-async fn succeeds(server: &Server, mut command: Command) {
+/// Lets a program know of a server.
+fn prepare(server: &Server, command: &mut Command) {
     command
         .env("BASE_URL", server.demo.url())
         .env("TOKEN", server.owner().token.unwrap_or_default())
@@ -27,19 +30,24 @@ async fn succeeds(server: &Server, mut command: Command) {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+}
+
+/// Runs a program against a server, and has it succeed.
+async fn succeeds(server: &Server, mut command: Command) {
+    prepare(server, &mut command);
     let output = command.output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{out}");
     assert!(output.status.success(), "{command:?} {}:\n{out}\n{err}", output.status);
 }
 
-async fn passes(script: &str) {
+async fn passes(name: &str) {
     let server = Server::start(Storage::Url).await;
-    runs(&server, script, &[]).await;
+    runs(&server, name, &[]).await;
 }
 
-/// Runs a script of `tests/clients` by what its name ends with, or as the program it is.
-async fn runs(server: &Server, script: &str, environment: &[(&str, PathBuf)]) {
+/// A script of `tests/clients`, run by what its name ends with, or as the program it is.
+fn script(script: &str, environment: &[(&str, PathBuf)]) -> Command {
     let path = tree::root().join("tests/clients").join(script);
     let mut command = match path.extension().and_then(OsStr::to_str) {
         Some("py") => Command::new(python()),
@@ -47,7 +55,18 @@ async fn runs(server: &Server, script: &str, environment: &[(&str, PathBuf)]) {
         _ => Command::new("env"),
     };
     command.arg(path).envs(environment.iter().cloned());
-    succeeds(server, command).await;
+    command
+}
+
+async fn runs(server: &Server, name: &str, environment: &[(&str, PathBuf)]) {
+    succeeds(server, script(name, environment)).await;
+}
+
+/// Where pictures are kept, for people to look at.
+fn pictures() -> PathBuf {
+    let pictures = home().join("../../console");
+    std::fs::create_dir_all(&pictures).unwrap();
+    pictures
 }
 
 #[tokio::test]
@@ -83,8 +102,34 @@ async fn the_console_asks_what_the_schema_has_and_checks_strictly() {
 /// The pictures are kept under the target folder, for people to look at.
 #[tokio::test]
 async fn the_console_is_used_by_people_in_a_browser() {
-    let pictures = home().join("../../console");
-    std::fs::create_dir_all(&pictures).unwrap();
     let server = Server::start(Storage::Url).await;
-    runs(&server, "console/story.mjs", &[("SCREENSHOTS", pictures)]).await;
+    runs(&server, "console/story.mjs", &[("SCREENSHOTS", pictures())]).await;
+}
+
+/// The story says when it wants the fault, and when it has seen enough.
+#[tokio::test]
+async fn the_live_page_is_read_while_the_engine_takes_nothing() {
+    let settings = Settings::default().with("TASKGATE_DUAL_WRITE__RETRIES", "2");
+    let server = settings.with("TASKGATE_DUAL_WRITE__BASE_DELAY_MS", "20").start(Storage::Url).await;
+    let mut command = script("console/metrics.mjs", &[("SCREENSHOTS", pictures())]);
+    prepare(&server, &mut command);
+    let mut story = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut told, mut said) = (story.stdin.take().unwrap(), BufReader::new(story.stdout.take().unwrap()).lines());
+    let mut whole = String::new();
+    while let Some(line) = said.next_line().await.unwrap() {
+        println!("{line}");
+        match line.strip_prefix("please: ") {
+            Some("break") => server.database().break_table("relationships", "INSERT").await,
+            Some("mend") => server.database().mend_table("relationships", "INSERT").await,
+            Some(other) => panic!("nobody knows how to {other}"),
+            None => {
+                whole += &line;
+                whole.push('\n');
+                continue;
+            }
+        }
+        told.write_all(b"done\n").await.unwrap();
+    }
+    let status = story.wait().await.unwrap();
+    assert!(status.success(), "{status}:\n{whole}");
 }

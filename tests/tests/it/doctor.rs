@@ -2,6 +2,12 @@
 
 use blackbox::{Database, Said, Server, Settings, Storage, tree};
 use serde_json::Value;
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
 
 /// What doctor says under these settings.
 async fn examine(settings: Settings, arguments: &'static [&'static str]) -> Said {
@@ -15,7 +21,7 @@ async fn examine(settings: Settings, arguments: &'static [&'static str]) -> Said
     Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
-async fn json(settings: Settings) -> Said {
+pub async fn json(settings: Settings) -> Said {
     examine(settings, &["--json"]).await
 }
 
@@ -26,7 +32,7 @@ fn finding(said: &Said, check: &str) -> Value {
 }
 
 /// That a check failed, with words that name the fault and words that name what to do.
-fn failed(said: &Said, check: &str, found: &str, advice: &str) {
+pub fn failed(said: &Said, check: &str, found: &str, advice: &str) {
     let finding = finding(said, check);
     assert_eq!((said.code, &finding["state"]), (Some(3), &"failed".into()), "{said:?}");
     let text = |key: &str| finding[key].as_str().unwrap().to_owned();
@@ -35,11 +41,15 @@ fn failed(said: &Said, check: &str, found: &str, advice: &str) {
 }
 
 fn on(database: &Database) -> Settings {
-    Settings::default().with("DATABASE_URL", &database.url).with("TASKGATE_DEMO", "true")
+    with_database(Settings::default(), database)
+}
+
+pub fn with_database(settings: Settings, database: &Database) -> Settings {
+    settings.with("DATABASE_URL", &database.url).with("TASKGATE_DEMO", "true")
 }
 
 /// A database that has been migrated.
-async fn migrated() -> Database {
+pub async fn migrated() -> Database {
     let database = Database::create().await;
     let settings = on(&database);
     let migrated = tokio::task::spawn_blocking(move || settings.command().arg("migrate").output().unwrap()).await;
@@ -73,7 +83,7 @@ async fn a_configuration_that_cannot_be_meant() {
 
 #[tokio::test]
 async fn a_database_that_is_away_or_shuts_out() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
     let away = Settings::default().with("DATABASE_URL", format!("postgres://u:hunter2@{address}/d"));
@@ -148,7 +158,7 @@ async fn more_connections_than_the_server_has() {
 
 #[tokio::test]
 async fn an_engine_or_a_collector_that_is_away() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nowhere = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let database = migrated().await;
@@ -166,6 +176,61 @@ async fn an_engine_or_a_collector_that_is_away() {
     let collector = finding(&said, "traces.otlp");
     assert_eq!((said.code, &collector["state"]), (Some(0), &"warning".into()), "{said:?}");
     assert!(collector["advice"].as_str().unwrap().contains("collector"), "{collector}");
+}
+
+/// A Redis of this test's own, which asks for a password.
+struct Guarded {
+    port: u16,
+    child: Child,
+    _home: TempDir,
+}
+
+impl Guarded {
+    async fn start(password: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let home = tempfile::tempdir().unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--requirepass", password])
+            .current_dir(home.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { port, child, _home: home }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_asks_for_another_password() {
+    let (database, redis) = (migrated().await, Guarded::start("swordfish").await);
+    let with =
+        |credential: &str| on(&database).with("REDIS_URL", format!("redis://{credential}127.0.0.1:{}/", redis.port));
+    let well = finding(&json(with(":swordfish@")).await, "redis");
+    assert_eq!(well["state"], "ok", "{well}");
+    for credential in [":hunter2@", "somebody:hunter2@", ""] {
+        let said = json(with(credential)).await;
+        let locked = finding(&said, "redis");
+        assert_eq!((said.code, &locked["state"]), (Some(0), &"warning".into()), "{said:?}");
+        let text = |key: &str| locked[key].as_str().unwrap().to_owned();
+        assert!(text("found").contains("does not let this process in"), "{locked}");
+        assert!(text("advice").contains("the password in `redis_url`"), "{locked}");
+        assert!(!said.out.contains("hunter2") && !said.err.contains("hunter2"), "{said:?}");
+    }
+    // Something else that listens there is no Redis.
+    let other = Server::start(Storage::Memory).await;
+    let there = other.demo.url().replace("http://", "redis://");
+    let odd = finding(&json(on(&database).with("REDIS_URL", there)).await, "redis");
+    assert_eq!(odd["state"], "warning", "{odd}");
+    assert!(odd["found"].as_str().unwrap().contains("does not answer as a Redis does"), "{odd}");
 }
 
 /// Whoever reads a runbook is told to run it.

@@ -1,6 +1,6 @@
 //! The instruments: what is counted (W6), and who reads it (G3).
 
-use blackbox::{As, Server, Settings, Storage, World, documents};
+use blackbox::{As, Collector, Prometheus, Server, Settings, Storage, World, documents};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -182,6 +182,9 @@ async fn the_live_page_comes_from_here_alone_and_shows_operators_what_is_counted
         let part = server.anonymous().get(part).await;
         assert_eq!(part.status, 200);
         assert!(!part.text().contains("https://") && !text.contains("//cdn"), "nothing from elsewhere");
+        for import in part.text().split(" from \"./").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert_eq!(server.anonymous().get(&format!("/console/metrics/{import}")).await.status, 200, "{import}");
+        }
     }
     let series = "/console/metrics/series";
     assert_eq!(server.anonymous().get(series).await.status, 401);
@@ -244,4 +247,66 @@ async fn g3_metrics_may_have_an_address_of_their_own() {
     let scraper = As::new("scraper", &format!("http://127.0.0.1:{port}"), None, None);
     assert!(Series::of(&scraper).await.sum("attempts_total", &["op=\"register\""]) > 0.0, "the demo was made");
     assert_eq!(scraper.get("/tasks").await.status, 404, "and nothing else is there");
+}
+
+/// From a slow bucket on a dashboard to a trace of what was slow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_traced_request_is_the_exemplar_of_the_bucket_it_fell_into() {
+    let collector = Collector::start().await;
+    let settings = Settings::default()
+        .with("TASKGATE_METRICS__LISTEN", "127.0.0.1:0")
+        .with("TASKGATE_TRACES__OTLP", &collector.url)
+        .with("TASKGATE_TRACES__RATIO", "0");
+    let world = World::with(settings, Storage::Memory).await;
+    let task = world.secret().await;
+    let log = world.server.whole_log();
+    let address = crate::alarms::address(&log);
+    let prometheus = Prometheus::start(&address).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let latencies = [
+        r#"taskgate_http_request_duration_seconds_bucket{route="/tasks/{task_id}"}"#,
+        r#"taskgate_engine_call_duration_seconds_bucket{call="check"}"#,
+    ];
+    // Of those who are not traced, there is none.
+    for _ in 0..5 {
+        world.owner.get(&format!("/tasks/{task}")).await.expect(200);
+    }
+    let traced = world.owner.request(reqwest::Method::GET, &format!("/tasks/{task}"));
+    let traced = traced.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    assert_eq!(world.owner.send(traced).await.status, 200);
+    let begun = Instant::now();
+    for latency in latencies {
+        let found = loop {
+            let found = prometheus.exemplars(latency).await;
+            if !found.is_empty() {
+                break found;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{latency} has no exemplar");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        for series in &found {
+            for exemplar in series["exemplars"].as_array().unwrap() {
+                assert_eq!(exemplar["labels"]["trace_id"], trace, "{series}");
+                let [value, bound] =
+                    [&exemplar["value"], &series["seriesLabels"]["le"]].map(|text| text.as_str().unwrap());
+                assert!(value.parse::<f64>().unwrap() <= bound.parse::<f64>().unwrap_or(f64::INFINITY), "{series}");
+            }
+        }
+    }
+
+    // Whoever reads plain text gets it as before, and both say the same.
+    let reader = As::new("reader", &format!("http://{address}"), None, None);
+    let plain = reader.get("/metrics").await;
+    assert!(plain.headers["content-type"].to_str().unwrap().starts_with("text/plain") && !plain.text().contains("# {"));
+    let open = reader.request(reqwest::Method::GET, "/metrics").header("accept", "application/openmetrics-text");
+    let open = reader.send(open).await;
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(open.headers["content-type"], media);
+    let text = open.text();
+    assert!(text.ends_with("\n# EOF\n") && !text.contains("\n\n") && text.contains(trace), "{text}");
+    let names = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        lines.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(names(&text), names(&plain.text()));
 }

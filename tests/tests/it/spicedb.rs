@@ -1,10 +1,14 @@
 //! With SpiceDB in place of the embedded engine nothing is different for callers.
 
-use crate::{matrix, sweep::sweep};
+use crate::{doctor, matrix, sweep::sweep};
 use blackbox::{As, Database, Settings, Storage, World, documents, gateways::with_cache, tree, world::nobody};
 use reqwest::Method;
-use serde_json::json;
-use std::process::Output;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
 
 /// A gateway's settings with the SpiceDB at an address.
 pub fn settings(endpoint: &str) -> Settings {
@@ -59,6 +63,63 @@ async fn denied_is_missing_everywhere() {
     sweep(with_spicedb().await, Storage::Url, false).await;
 }
 
+/// A SpiceDB of one test's own.
+struct Own {
+    url: String,
+    child: Child,
+}
+
+impl Own {
+    /// Starts one that holds a schema.
+    fn start(schema: &Path) -> Self {
+        let start = std::env::var("TEST_SPICEDB_START").expect("run these tests with `tests/run`");
+        let mut words = start.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg("--schema").arg(schema).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let said: Value = serde_json::from_str(&said).unwrap();
+        Self { url: format!("http://{}", said["listen"].as_str().unwrap()), child }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn doctor_says_what_to_do_about_another_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let (zed, database) = (folder.path().join("other.zed"), doctor::migrated().await);
+    // A version ago, say: nobody could share.
+    let ours = tree::read("crates/authz/schema.zed");
+    let older: Vec<_> = ours.lines().filter(|line| !line.contains("permission share")).collect();
+    assert!(older.len() < ours.lines().count());
+    std::fs::write(&zed, older.join("\n")).unwrap();
+    let own = tokio::task::spawn_blocking(move || Own::start(&zed)).await.unwrap();
+    let settings = || doctor::with_database(settings(&own.url), &database);
+    let said = doctor::json(settings()).await;
+    doctor::failed(
+        &said,
+        "schema",
+        "differs from this version's in",
+        "`taskgate schema diff`, then run `taskgate schema write`",
+    );
+
+    // What it says to do helps.
+    let diff = schema(settings(), "diff").await;
+    let diff = String::from_utf8_lossy(&diff.stdout).into_owned();
+    assert!(diff.contains("permission share"), "{diff}");
+    assert!(schema(settings(), "write").await.status.success());
+    let said = doctor::json(settings()).await;
+    let states: Vec<_> = said.objects().iter().map(|object| object["state"].clone()).collect();
+    assert!(said.code == Some(0) && states.iter().all(|state| state == "ok"), "{said:?}");
+}
+
 #[tokio::test]
 async fn the_schema_is_written_and_compared() {
     let url = std::env::var("TEST_SPICEDB_URL").unwrap();
@@ -85,7 +146,7 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
         .with("TASKGATE_DEMO", "false")
         .with("TASKGATE_LISTEN", listen.to_string())
         .command();
-    let mut server = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (client, url) = (blackbox::client(), format!("http://{listen}"));
     let mut tries = 0;
     let ready = loop {
@@ -97,13 +158,13 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
         assert!(tries < 200, "it does not listen");
     };
     assert_eq!(ready.status(), 503);
-    let told: serde_json::Value = ready.json().await.unwrap();
+    let told: Value = ready.json().await.unwrap();
     assert_eq!(told["checks"]["engine"], json!({ "kind": "spicedb", "status": "unavailable" }));
     let rest = client.get(format!("{url}/tasks/x")).bearer_auth(token).send().await.unwrap();
     assert_eq!(rest.status(), 503);
     let body = json!({ "query": "{ task(id: \"x\") { name } }" });
     let graphql = client.post(format!("{url}/graphql")).bearer_auth(token).json(&body).send().await.unwrap();
-    let told: serde_json::Value = graphql.json().await.unwrap();
+    let told: Value = graphql.json().await.unwrap();
     assert_eq!(told["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{told}");
     server.kill().unwrap();
     server.wait().unwrap();

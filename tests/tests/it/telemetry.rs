@@ -1,11 +1,13 @@
 //! Traces (G5) and logs: what a real collector is sent, what ties them together, and what neither may hold.
 
-use blackbox::{As, Collector, SentSpan, Settings, Storage, World, documents};
+use authz_service::Service;
+use blackbox::{As, Collector, SentSpan, Settings, Storage, World, documents, gateways::with_cache};
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const CALLER_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER_SPAN: &str = "00f067aa0ba902b7";
@@ -21,6 +23,11 @@ fn traced(collector: &Collector, ratio: &str) -> Settings {
 async fn ask_traced(caller: &As, trace: &str, query: &str, variables: Value) -> blackbox::Answer {
     let request = caller.request(Method::POST, "/graphql").json(&json!({ "query": query, "variables": variables }));
     caller.send(request.header("traceparent", format!("00-{trace}-{CALLER_SPAN}-01"))).await
+}
+
+/// A trace that nobody else is in.
+fn new_trace() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 fn one<'a>(spans: &'a [SentSpan], name: &str) -> &'a SentSpan {
@@ -103,6 +110,93 @@ async fn g5_a_create_is_one_trace_over_both_sides() {
     }
     let stated = |span: &&SentSpan| span.attributes.contains_key("db.system.name");
     assert!(spans.iter().filter(stated).any(|statement| statement.parent == register.id), "{spans:#?}");
+}
+
+/// What is asked of Redis for a request is in its trace; what is asked for nobody's, such as a lease, is in none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g5_what_redis_is_asked_is_in_the_trace_of_the_request() {
+    let collector = Collector::start().await;
+    let world = World::with(with_cache(traced(&collector, "1")), Storage::Url).await;
+    let (task, viewer) = (world.task().await, world.server.viewer());
+    let of_redis = |spans: &[SentSpan], name: &str| {
+        let is =
+            |span: &&SentSpan| span.name == name && span.attributes.get("db.system.name") == Some(&"redis".to_owned());
+        spans.iter().filter(is).cloned().collect::<Vec<_>>()
+    };
+    // The gateway trusts nothing that is kept until it has a lease.
+    let begun = Instant::now();
+    let trace = loop {
+        let trace = new_trace();
+        ask_traced(&viewer, &trace, documents::TASK, json!({ "id": task })).await.data();
+        let spans = collector.trace(&trace, |spans| whole(spans, 1)).await;
+        if !of_redis(&spans, "MGET").is_empty() {
+            break trace;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "Redis is never asked: {spans:#?}");
+    };
+    let spans = collector.trace(&trace, |spans| whole(spans, 2)).await;
+    let (http, asked) = (one(&spans, "POST /graphql"), one(&spans, "MGET"));
+    assert!(within(&spans, asked, http) && asked.kind == 3, "{spans:#?}");
+    assert_eq!(asked.attributes["db.operation.name"], "MGET");
+
+    // What is taken away is taken from Redis, and told to the other gateways, before the write returns.
+    let trace = new_trace();
+    let taken = json!({ "id": task, "principal": viewer.principal, "role": "VIEWER" });
+    ask_traced(&world.owner, &trace, documents::UNSHARE_TASK, taken).await.data();
+    let told = |spans: &[SentSpan]| {
+        whole(spans, 1) && ["UNLINK", "EVALSHA"].iter().all(|name| !of_redis(spans, name).is_empty())
+    };
+    let spans = collector.trace(&trace, told).await;
+    let mutation = one(&spans, "mutation");
+    for asked in spans.iter().filter(|span| span.attributes.get("db.system.name") == Some(&"redis".to_owned())) {
+        assert!(within(&spans, asked, mutation), "{spans:#?}");
+    }
+
+    let all = collector.spans();
+    let ours = |span: &&SentSpan| span.attributes.get("db.system.name") == Some(&"redis".to_owned());
+    let alone = all.iter().filter(ours).find(|span| span.parent.is_empty());
+    assert!(alone.is_none(), "for nobody's sake: {alone:#?}");
+    let told = format!("{:?}", all.iter().filter(ours).collect::<Vec<_>>());
+    for id in [&task, viewer.id(), "test-"] {
+        assert!(!told.contains(id), "no keys, no ids: {told}");
+    }
+}
+
+/// The service behind the proxy goes on from the trace that the caller is in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g5_the_service_behind_the_proxy_is_told_of_the_trace() {
+    let (collector, service) = (Collector::start().await, Service::start());
+    service.introduce("ada-token", json!({ "user_id": "demo-owner", "account_id": "demo" }));
+    let settings = traced(&collector, "0")
+        .with("TASKGATE_ENGINE", "proxy")
+        .with("TASKGATE_PROXY__ENDPOINT", &service.url)
+        .with("TASKGATE_PROXY__AUTHN_CACHE_MS", "0");
+    let world = World::with(settings, Storage::Memory).await;
+    let ada = As::new("ada", &world.server.demo.url(), Some("ada-token".to_owned()), None);
+    drop(service.calls());
+    let query = "query($id: ID!) { agent(id: $id) { id } }";
+    ask_traced(&ada, CALLER_TRACE, query, json!({ "id": world.agent })).await.data();
+    let spans = collector.trace(CALLER_TRACE, |spans| spans.iter().any(|span| span.name == "check")).await;
+    let calls = service.calls();
+    let words: Vec<_> = calls.iter().map(|call| call.word().to_owned()).collect();
+    assert!(words.contains(&"authn".to_owned()) && words.contains(&"check".to_owned()), "{words:?}");
+    for call in &calls {
+        let told = call.headers["traceparent"].to_str().unwrap();
+        let (span, rest) =
+            told.strip_prefix(&format!("00-{CALLER_TRACE}-")).and_then(|rest| rest.split_once('-')).unwrap();
+        assert_eq!(rest, "01", "{}: sampled", call.word());
+        assert!(span != CALLER_SPAN, "{}: it is the gateway that asks", call.word());
+        if call.word() == "check" {
+            assert!(spans.iter().any(|ours| ours.id == span), "{span} is one of {spans:#?}");
+        }
+    }
+
+    // Whoever is in no trace that is kept says so, too.
+    ada.gql(query, json!({ "id": world.agent })).await.data();
+    for call in service.calls() {
+        let told = call.headers["traceparent"].to_str().unwrap();
+        assert!(told.ends_with("-00") && !told.contains(CALLER_TRACE), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@ use tokio::{
 pub struct Request {
     address: String,
     bytes: Vec<u8>,
+    status: u16,
     holds: String,
 }
 
@@ -24,7 +25,12 @@ impl Request {
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        Self { address, bytes: [head.as_bytes(), body.as_bytes()].concat(), holds: holds.to_owned() }
+        Self { address, bytes: [head.as_bytes(), body.as_bytes()].concat(), status: 200, holds: holds.to_owned() }
+    }
+
+    /// The same, answered with another status.
+    pub fn answered(self, status: u16) -> Self {
+        Self { status, ..self }
     }
 }
 
@@ -44,6 +50,11 @@ impl Connection {
 
     /// Sends the request, reads the whole answer and looks at it. How long that took.
     pub async fn send(&mut self, request: &Request) -> Duration {
+        self.ask(request).await.0
+    }
+
+    /// Sends the request. How long that took, and the answer.
+    pub async fn ask(&mut self, request: &Request) -> (Duration, String) {
         let started = Instant::now();
         self.stream.write_all(&request.bytes).await.unwrap();
         self.buffer.clear();
@@ -54,9 +65,10 @@ impl Connection {
             }
         };
         let took = started.elapsed();
-        let answer = String::from_utf8_lossy(self.buffer.get(..end).unwrap());
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&request.holds), "{answer}");
-        took
+        let answer = String::from_utf8_lossy(self.buffer.get(..end).unwrap()).into_owned();
+        let status = format!("HTTP/1.1 {}", request.status);
+        assert!(answer.starts_with(&status) && answer.contains(&request.holds), "{answer}");
+        (took, answer)
     }
 }
 

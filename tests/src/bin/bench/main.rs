@@ -11,6 +11,7 @@
 
 mod bare;
 mod cached;
+mod cardinality;
 mod create;
 mod faults;
 mod growth;
@@ -86,6 +87,9 @@ async fn main() -> ExitCode {
     }
     if wanted("cached") {
         bars.extend(cached::measure().await);
+    }
+    if wanted("cardinality") {
+        bars.extend(cardinality::measure().await);
     }
     // Not measurements, and long: only by name.
     if only.contains(&"revokes") {
