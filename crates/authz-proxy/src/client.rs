@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::{Client as Http, Response, Url, redirect::Policy};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 
 /// The largest answer that is read, in bytes: a list of a million ids.
@@ -88,8 +91,13 @@ impl Client {
         if let Some(trace) = self.traceparent.and_then(|trace| trace()?.parse().ok()) {
             headers.insert("traceparent", trace);
         }
+        let since = Instant::now();
         let call = async {
             let turn = self.turns.acquire().await.map_err(|closed| EngineError::Unavailable(closed.into()))?;
+            // A turn may come in the very moment in which there is no time left for it.
+            if since.elapsed() >= self.deadline {
+                return Err(EngineError::TimedOut);
+            }
             let request = self.http.post(format!("{}{path}", self.base)).headers(headers).body(body);
             let answer = whole(request.send().await.map_err(lost)?).await;
             drop(turn);

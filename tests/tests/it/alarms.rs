@@ -85,9 +85,9 @@ async fn every_panel_shows_something() {
     database.run(&format!("DELETE FROM relationships WHERE resource_id = '{orphan}'")).await;
     let found = world.server.ask(&["dual-write", "orphans", "--grace", "0"]);
     assert_eq!(found.code, Some(3), "{found:?}");
-    database.run("ALTER TABLE tasks RENAME TO tasks_gone").await;
+    database.run("ALTER TABLE tasks RENAME COLUMN status_reason TO gone").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    database.run("ALTER TABLE tasks_gone RENAME TO tasks").await;
+    database.run("ALTER TABLE tasks RENAME COLUMN gone TO status_reason").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let mut empty = vec![];

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 const SIZE: u32 = 1_000_000;
 const READABLE: [u32; 4] = [10, 1_000, 100_000, SIZE];
+/// A SpiceDB that keeps relationships in memory takes seconds to look through a million.
+const SIZE_ELSEWHERE: u32 = 100_000;
+const READABLE_ELSEWHERE: [u32; 4] = [10, 1_000, 10_000, SIZE_ELSEWHERE];
 const ROUNDS: usize = 200;
 const TENANT: &str = "demo";
 
@@ -32,13 +35,13 @@ fn tokens() -> String {
         let who = reader(*readable);
         format!("[[tokens]]\ntoken = 'token-of-{who}'\nprincipal = 'user:{who}'\ntenant = '{TENANT}'\n")
     };
-    READABLE.iter().map(token).collect()
+    READABLE.iter().chain(READABLE_ELSEWHERE.get(2..3).unwrap()).map(token).collect()
 }
 
 /// Asks at one server for each reader, in turns: the median times, by how many they may read.
-async fn medians(server: &Server, document: &str) -> Vec<(u32, f64)> {
+async fn medians(server: &Server, readable: [u32; 4], document: &str) -> Vec<(u32, f64)> {
     let mut open = vec![];
-    for readable in READABLE {
+    for readable in readable {
         let who = reader(readable);
         let caller = As::new("reader", &server.demo.url(), Some(format!("token-of-{who}")), None);
         let seen = caller.gql(document, json!({})).await.data();
@@ -71,22 +74,12 @@ fn row(what: &str, medians: &[(u32, f64)]) -> f64 {
     worst
 }
 
-/// The median time for each reader, and how far the worst is from the best: with relationships beside the rows, and in
-/// SpiceDB, with a cache and without.
-pub async fn measure() -> Vec<Bar> {
-    let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
-    std::fs::write(config.path(), tokens()).unwrap();
-    let settings = Settings::default()
-        .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
-        .with("TASKGATE_DATABASE__MAX_CONNECTIONS", "4");
-    // SpiceDB keeps a million relationships in memory here, and takes its time to look through them.
-    let patient = settings.clone().with("TASKGATE_SPICEDB__TIMEOUT_MS", "20000");
-    let elsewhere = with_spicedb(patient).await;
+/// Tasks, and readers of that many of them, evenly spread; the newest is nobody's.
+async fn world(settings: Settings, size: u32, readable: [u32; 4]) -> Server {
     let server = settings.start(Storage::Url).await;
-    growth::fill(&server, &server.caller("operator"), SIZE).await;
-    for readable in READABLE {
-        let (who, step) = (reader(readable), SIZE / readable);
-        // Spread evenly, and the newest is not among them.
+    growth::fill(&server, &server.caller("operator"), size).await;
+    for readable in readable {
+        let (who, step) = (reader(readable), size / readable);
         let held = format!(
             "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id, resource_created_at)
              SELECT 'task', id, 'viewer', 'user', '{who}', created_at FROM
@@ -94,28 +87,53 @@ pub async fn measure() -> Vec<Bar> {
              WHERE place % {step} = 0"
         );
         server.database().run(&held).await;
+    }
+    server.database().run("VACUUM ANALYZE relationships").await;
+    server
+}
+
+fn head(size: u32, readable: [u32; 4]) {
+    println!("\na page of 50 of {size} tasks, by how many the caller may read: median milliseconds");
+    print!("  {:<40}", "");
+    for readable in readable {
+        print!("{readable:>10}");
+    }
+    println!("{:>10}", "worst");
+}
+
+/// The median time for each reader, and how far the worst is from the one who may read the fewest: with relationships
+/// beside the rows, and in SpiceDB, with a cache and without.
+pub async fn measure() -> Vec<Bar> {
+    let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(config.path(), tokens()).unwrap();
+    let settings = Settings::default()
+        .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
+        .with("TASKGATE_DATABASE__MAX_CONNECTIONS", "4");
+
+    let embedded = world(settings.clone(), SIZE, READABLE).await;
+    head(SIZE, READABLE);
+    let measured = row("embedded, newest first", &medians(&embedded, READABLE, DOCUMENT).await);
+    row("embedded, latest change first", &medians(&embedded, READABLE, CHANGED).await);
+    embedded.database().clone().drop().await;
+    drop(embedded);
+
+    let elsewhere = with_spicedb(settings.clone()).await;
+    let beside = world(settings, SIZE_ELSEWHERE, READABLE_ELSEWHERE).await;
+    for readable in READABLE_ELSEWHERE {
+        let who = reader(readable);
         let of = format!("SELECT resource_id FROM relationships WHERE subject_kind = 'user' AND subject_id = '{who}'");
-        let tasks = server.database().rows(&of).await;
+        let tasks = beside.database().rows(&of).await;
         let tasks: Vec<_> = tasks.iter().map(|row| row.trim_matches(['(', ')']).to_owned()).collect();
         spicedb::give(&tasks, "viewer", &who).await;
     }
-    server.database().run("VACUUM ANALYZE relationships").await;
-
-    println!("\na page of 50 of {SIZE} tasks, by how many the caller may read: median milliseconds");
-    println!("  {:<40}{:>10}{:>10}{:>10}{:>10}{:>10}", "", READABLE[0], READABLE[1], READABLE[2], "all", "worst");
-    let mut bars = vec![];
-    let mut bar = |what: &str, measured| {
-        let what = format!("page of 50 of 1,000,000, {what}: slowest reader of the one of 10");
-        bars.push(Bar { what, measured, limit: 2.0, at_least: false });
-    };
-    bar("embedded", row("embedded, newest first", &medians(&server, DOCUMENT).await));
-    row("embedded, latest change first", &medians(&server, CHANGED).await);
-    let kept = with_cache(elsewhere.clone()).start_on(server.database().clone()).await;
-    bar("SpiceDB, kept", row("SpiceDB, kept, newest first", &medians(&kept, DOCUMENT).await));
+    head(SIZE_ELSEWHERE, READABLE_ELSEWHERE);
+    let kept = with_cache(elsewhere.clone()).start_on(beside.database().clone()).await;
+    row("SpiceDB, kept, newest first", &medians(&kept, READABLE_ELSEWHERE, DOCUMENT).await);
     drop(kept);
-    let bare = elsewhere.start_on(server.database().clone()).await;
-    row("SpiceDB, newest first", &medians(&bare, DOCUMENT).await);
+    let bare = elsewhere.start_on(beside.database().clone()).await;
+    row("SpiceDB, newest first", &medians(&bare, READABLE_ELSEWHERE, DOCUMENT).await);
     drop(bare);
-    server.database().clone().drop().await;
-    bars
+    beside.database().clone().drop().await;
+    let what = "page of 50 of 1,000,000: slowest reader of the one who may read 10".into();
+    vec![Bar { what, measured, limit: 2.0, at_least: false }]
 }

@@ -72,7 +72,9 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "the rows cannot be read",
         raises: &["AvailabilityBurns"],
-        provoke: |stage| async { stage.database().run("ALTER TABLE tasks RENAME TO tasks_gone").await }.boxed(),
+        provoke: |stage| {
+            async { stage.database().run("ALTER TABLE tasks RENAME COLUMN status_reason TO gone").await }.boxed()
+        },
         ..PLAIN
     },
     Fault {
