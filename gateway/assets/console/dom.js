@@ -239,4 +239,6 @@ addEventListener(
   },
   true,
 );
-for (const over of ["pointerup", "pointercancel", "blur", "dragend"]) addEventListener(over, release, true);
+for (const over of ["pointerup", "pointercancel", "dragend"]) addEventListener(over, release, true);
+// The window's own: that of an element comes with every press.
+addEventListener("blur", release);

@@ -38,7 +38,7 @@ impl Exemplars {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What Prometheus' text says, as OpenMetrics, where exemplars have a place.
+    /// What Prometheus' text says, as `OpenMetrics`, where exemplars have a place.
     #[must_use]
     pub fn open_metrics(&self, text: &str) -> String {
         let kept = self.kept().clone();

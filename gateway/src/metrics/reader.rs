@@ -18,7 +18,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// All that is counted, as Prometheus' text, or as OpenMetrics where that is liked as well.
+    /// All that is counted, as Prometheus' text, or as `OpenMetrics` where that is liked as well.
     pub fn answer(&self, headers: &HeaderMap) -> Response {
         let text = self.handle.render();
         if likes_open_metrics(headers) {
@@ -29,7 +29,7 @@ impl Reader {
     }
 }
 
-/// Whether OpenMetrics is asked for by name, and liked no less than plain text is.
+/// Whether `OpenMetrics` is asked for by name, and liked no less than plain text is.
 fn likes_open_metrics(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<_> = values.flat_map(|value| value.split(',')).collect();

@@ -256,6 +256,38 @@ const STORIES = {
     await leave(visitor);
   },
 
+  async "a click counts, though the page is drawn anew between press and release"(thread) {
+    const visitor = await enter("viewer");
+    const { page } = visitor;
+    await page.goto(`${HERE}/#/tasks/${thread}`);
+    await page.getByRole("region", { name: "Params" }).waitFor();
+    const again = "dispatchEvent(new HashChangeEvent('hashchange'))";
+    const [tab, heading] = [page.getByRole("link", { name: "Trackers" }), await page.locator("#task-name").elementHandle()];
+    const box = await tab.boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    const answered = page.waitForResponse((answer) => answer.url().endsWith("/graphql"));
+    await page.evaluate(again);
+    await (await answered).finished();
+    await page.waitForTimeout(300);
+    assert.ok(await heading.evaluate((it) => it.isConnected), "nothing is replaced while something is pressed");
+    await page.mouse.up();
+    await page.getByText("no event yet").waitFor();
+    await page.waitForFunction((it) => !it.isConnected, heading);
+
+    // What is read again, and slowly, stays until then.
+    await page.route("**/graphql", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      await route.continue();
+    });
+    await page.evaluate(again);
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.waitForTimeout(300);
+    assert.equal(await page.locator(".detail > .loading, .results > .loading").count(), 0);
+    assert.ok(await tab.isVisible());
+    await leave(visitor);
+  },
+
   async "the keyboard is enough"() {
     const visitor = await visit();
     const { page } = visitor;

@@ -150,8 +150,8 @@ pub const FAULTS: &[Fault] = &[
                 stage.goes_on(move || {
                     let stranger = stranger.clone();
                     async move {
-                        let guesses: String =
-                            (0..40).map(|n| format!("g{n}: task(id: \"{}\") {{ id }} ", nobody())).collect();
+                        let guess = |n| format!("g{n}: task(id: \"{}\") {{ id }}", nobody());
+                        let guesses = (0..40).map(guess).collect::<Vec<_>>().join(" ");
                         stranger.gql(&format!("{{ {guesses} }}"), json!({})).await;
                     }
                 });

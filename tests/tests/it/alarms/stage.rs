@@ -102,9 +102,9 @@ impl Stage {
     }
 
     /// Somebody calls, over and over, until the stage is over.
-    pub fn goes_on<F: Future<Output = ()> + Send>(&mut self, mut call: impl FnMut() -> F + Send + 'static)
+    pub fn goes_on<F>(&mut self, mut call: impl FnMut() -> F + Send + 'static)
     where
-        F: 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
         self.callers.spawn(async move {
             loop {
