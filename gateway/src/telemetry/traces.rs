@@ -165,9 +165,14 @@ pub fn sampled_trace() -> Option<TraceId> {
     span.is_sampled().then(|| span.trace_id())
 }
 
-/// What is being done, for another service to go on from: a W3C `traceparent`.
+/// What is being done, for another service to go on from: a W3C `traceparent`. Of a request that is not traced it says
+/// that, lest the other service begins a trace of its own.
 #[must_use]
 pub fn traceparent() -> Option<String> {
+    if are_made() && Span::current().metadata().is_some_and(|metadata| metadata.target() == UNTRACED) {
+        // Neither is zero but once in longer than anything lasts.
+        return Some(format!("00-{:032x}-{:016x}-00", rand::random::<u128>(), rand::random::<u64>()));
+    }
     let context = current()?;
     let span = context.span();
     let span = span.span_context();
