@@ -16,9 +16,13 @@ use anyhow::Context as _;
 use statements::Statements;
 use std::io::IsTerminal as _;
 use traces::Traces;
-use tracing::{Level, Metadata, subscriber::Interest};
+use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::dynamic_filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry,
+    filter::dynamic_filter_fn,
+    layer::{Filter, SubscriberExt as _},
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 /// What runs until the process ends.
@@ -37,9 +41,6 @@ impl Telemetry {
         let statements = Statements::new(traces.as_ref().map(Traces::tracer));
         // What belongs to no trace is not made; and nothing at all is heard, where nobody wants to know.
         let (traced, counted) = (traces.is_some(), config.metrics.record);
-        let spans = dynamic_filter_fn(traces::belongs)
-            .with_callsite_filter(|what| sometimes(traces::may_belong(what)))
-            .with_max_level_hint(Level::DEBUG);
         let heard = move |what: &Metadata<'_>| (traced || counted) && what.target() == statements::TARGET;
         let driver = dynamic_filter_fn(move |what, within| heard(what) || traced && traces::belongs(what, within))
             .with_callsite_filter(move |what| match heard(what) {
@@ -49,7 +50,7 @@ impl Telemetry {
             .with_max_level_hint(Level::DEBUG);
         tracing_subscriber::registry()
             .with(log(config)?)
-            .with(traces.as_ref().map(|traces| traces.layer().with_filter(spans)))
+            .with(traces.as_ref().map(|traces| traces.layer().with_filter(spans())))
             // Not an option, which does not tell a layer what it is a part of.
             .with(statements.with_filter(driver))
             .init();
@@ -62,6 +63,13 @@ impl Telemetry {
             traces.stop().await;
         }
     }
+}
+
+/// The spans of what is traced.
+fn spans<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Filter<S> {
+    dynamic_filter_fn(traces::belongs)
+        .with_callsite_filter(|what| sometimes(traces::may_belong(what)))
+        .with_max_level_hint(Level::DEBUG)
 }
 
 /// Whether it has to be asked each time, or never.

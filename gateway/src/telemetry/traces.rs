@@ -169,12 +169,53 @@ pub fn sampled_trace() -> Option<TraceId> {
 /// that, lest the other service begins a trace of its own.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    if are_made() && Span::current().metadata().is_some_and(|metadata| metadata.target() == UNTRACED) {
+    if !are_made() || Span::current().is_none() {
+        return None;
+    }
+    let context = Span::current().context();
+    let span = context.span();
+    let span = span.span_context();
+    if !span.is_valid() {
         // Neither is zero but once in longer than anything lasts.
         return Some(format!("00-{:032x}-{:016x}-00", rand::random::<u128>(), rand::random::<u64>()));
     }
-    let context = current()?;
-    let span = context.span();
-    let span = span.span_context();
-    span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+    Some(format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    use tracing::span;
+    use tracing_subscriber::{Layer, Registry, filter::LevelFilter, layer::SubscriberExt as _};
+
+    /// Counts the spans it is shown.
+    #[derive(Clone, Default)]
+    struct Shown(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Shown {
+        fn on_new_span(&self, _: &span::Attributes<'_>, _: &span::Id, _: layer::Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_no_trace_is_not_shown_to_whoever_sends_traces() {
+        let shown = Shown::default();
+        let log = tracing_subscriber::fmt::layer().with_writer(std::io::sink).with_filter(LevelFilter::INFO);
+        let subscriber = Registry::default().with(log).with(shown.clone().with_filter(crate::telemetry::spans()));
+        tracing::subscriber::with_default(subscriber, || {
+            let request = tracing::error_span!(target: UNTRACED, "request");
+            request.in_scope(|| tracing::debug_span!("engine").in_scope(|| tracing::debug_span!("statement")));
+            assert_eq!(shown.0.load(Ordering::Relaxed), 0);
+            let request = tracing::error_span!(target: REQUEST, "request");
+            request.in_scope(|| tracing::debug_span!("engine").in_scope(|| tracing::debug_span!("statement")));
+            assert_eq!(shown.0.load(Ordering::Relaxed), 3);
+            drop(tracing::debug_span!("nobodys"));
+            assert_eq!(shown.0.load(Ordering::Relaxed), 3, "it belongs to no request");
+        });
+    }
 }

@@ -9,7 +9,7 @@ use blackbox::{Server, Storage, World, world};
 use serde_json::json;
 
 const TASKS: usize = 1_000;
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 101;
 const DOCUMENT: &str = "query($these: [_Any!]!) { _entities(representations: $these) { ... on Task {
     id name status statusReason createdAt updatedAt taskMetadata } } }";
 

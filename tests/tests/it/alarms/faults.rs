@@ -167,8 +167,7 @@ pub const FAULTS: &[Fault] = &[
             ("LatencyBurns", "whoever takes something away waits until no gateway trusts what it keeps"),
             ("IntentsOld", "reconcilers take away once more what was ended just after it was made, and wait each time"),
         ],
-        // Shorter than one try of a write, as by default.
-        settings: &[CACHED[0], ("TASKGATE_CACHE__LEASE_MS", "1000")],
+        settings: CACHED,
         quiet: USUAL,
         provoke: |stage| async { stage.redis.cut() }.boxed(),
         ..PLAIN

@@ -59,6 +59,7 @@ pub fn hasty() -> Settings {
         ("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "300"),
         // What was just made and is ended is looked at once more after this long, and that is no trouble.
         ("TASKGATE_DUAL_WRITE__ATTEMPT_TIMEOUT_MS", "1500"),
+        // Writes wait for a lease, or two, and are not to time out over that.
         ("TASKGATE_CACHE__LEASE_MS", "500"),
         ("TASKGATE_DUAL_WRITE__PATIENCE_MS", "5000"),
         ("TASKGATE_DUAL_WRITE__CIRCUIT_COOLDOWN_MS", "1000"),
