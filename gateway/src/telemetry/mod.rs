@@ -40,12 +40,11 @@ impl Telemetry {
         let traces = Traces::start(&config.traces)?;
         let statements = Statements::new(traces.as_ref().map(Traces::tracer));
         // What belongs to no trace is not made; and nothing at all is heard, where nobody wants to know.
-        let (traced, counted) = (traces.is_some(), config.metrics.record);
-        let heard = move |what: &Metadata<'_>| (traced || counted) && what.target() == statements::TARGET;
-        let driver = dynamic_filter_fn(move |what, within| heard(what) || traced && traces::belongs(what, within))
-            .with_callsite_filter(move |what| match heard(what) {
-                true => Interest::always(),
-                false => sometimes(traced && traces::may_belong(what)),
+        let (sent, counted) = (traces.is_some(), config.metrics.record);
+        let heard = move |what: &Metadata<'_>| (sent || counted) && what.target() == statements::TARGET;
+        let driver = dynamic_filter_fn(move |what, within| heard(what) || sent && traces::belongs(what, within))
+            .with_callsite_filter(move |what| {
+                if heard(what) { Interest::always() } else { sometimes(sent && traces::may_belong(what)) }
             })
             .with_max_level_hint(Level::DEBUG);
         tracing_subscriber::registry()
