@@ -193,6 +193,8 @@ pub const FAULTS: &[Fault] = &[
             }
             .boxed()
         },
+        // What is ended must be forgotten by every engine in use: dual writes would fail there, too.
+        creates: false,
         ..PLAIN
     },
     Fault {
