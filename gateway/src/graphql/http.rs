@@ -11,7 +11,7 @@ use super::{
     Schema, Setup,
     access::Session,
     document::{self, Unfit},
-    documents::Documents,
+    documents::{Document, Documents},
     errors::{self, said, settle},
     graphiql, measured,
     media::{Media, is_json},
@@ -127,14 +127,16 @@ impl Edge {
         })?;
         if body.trim_ascii_start().first() != Some(&b'[') {
             let params = serde_json::from_slice(&body).map_err(not_a_request)?;
-            let answer = self.run(&session, params, true).await?;
+            let answer = self.run(&session, self.sought(params)?, true).await?;
             return Ok(Answered { answers: Answers::One(answer), told: session.told() });
         }
-        let batch = self.batch(&body)?;
+        // What is no request is found before the first of them writes anything.
+        let batch: Vec<_> =
+            self.batch(&body)?.into_iter().map(|params| self.sought(params)).collect::<Result<_, _>>()?;
         // One after the other, so that what one writes the next can read.
         let mut answers = Vec::with_capacity(batch.len());
-        for params in batch {
-            answers.push(self.run(&session, params, true).await?);
+        for sought in batch {
+            answers.push(self.run(&session, sought, true).await?);
         }
         Ok(Answered { answers: Answers::Many(answers), told: session.told() })
     }
@@ -159,15 +161,27 @@ impl Edge {
     ) -> Result<Answered, Refused> {
         let session = self.open(headers).await?;
         let Query(text) = params.map_err(|_| Refused::bad("the query string could not be read"))?;
-        let answer = self.run(&session, text.read()?, false).await?;
+        let answer = self.run(&session, self.sought(text.read()?)?, false).await?;
         Ok(Answered { answers: Answers::One(answer), told: session.told() })
     }
 
+    /// A request with the document that it asks for, or why there is none.
+    fn sought(&self, mut params: Params) -> Result<(Params, Result<Arc<Document>, Unfound>), Refused> {
+        match self.persisted.find(params.wanted()?) {
+            Err(unfound @ (Unfound::Nothing | Unfound::Mismatch)) => Err(Refused::bad(&unfound.to_string())),
+            found => Ok((params, found)),
+        }
+    }
+
     /// Executes one request, which may write if `writing`.
-    async fn run(&self, session: &Arc<Session>, mut params: Params, writing: bool) -> Result<Answer, Refused> {
-        let document = match self.persisted.find(params.wanted()?) {
+    async fn run(
+        &self,
+        session: &Arc<Session>,
+        (params, found): (Params, Result<Arc<Document>, Unfound>),
+        writing: bool,
+    ) -> Result<Answer, Refused> {
+        let document = match found {
             Ok(document) => document,
-            Err(unfound @ (Unfound::Nothing | Unfound::Mismatch)) => return Err(Refused::bad(&unfound.to_string())),
             Err(unfound) => return Ok(Answer::refused(vec![unfound.error()])),
         };
         let tells = self.tells_schema(session);

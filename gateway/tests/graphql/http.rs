@@ -169,6 +169,12 @@ async fn a_batch_is_answered_in_order() {
     assert_eq!(answers[0]["data"]["task"]["status"], "RUNNING");
     assert_eq!(answers[2]["errors"][0]["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
     assert_eq!(answers[3]["data"]["task"]["status"], "COMPLETED");
+    // What is no request is found before the first of them writes.
+    let make = json!({"query": "mutation($id: ID!) { deleteTask(id: $id) { id } }", "variables": {"id": world.task}});
+    let answer = post(&world, Some(GRAPHQL), JSON, json!([make, {"variables": {}}]).to_string()).await;
+    assert_eq!((answer.status, answer.codes()), (StatusCode::BAD_REQUEST, vec!["BAD_REQUEST".to_owned()]));
+    let answer = post(&world, Some(GRAPHQL), JSON, json!([one]).to_string()).await;
+    assert_eq!(answer.json()[0]["data"]["task"]["status"], "COMPLETED", "it is still there");
     let eleven = Value::Array(vec![json!({"query": "{ viewer { tenant } }"}); 11]);
     let answer = post(&world, None, JSON, eleven.to_string()).await;
     assert_eq!((answer.status, answer.codes()), (StatusCode::BAD_REQUEST, vec!["BAD_REQUEST".to_owned()]));
