@@ -6,6 +6,7 @@ use crate::{
     engine::{ConsistencyToken, Extent},
     resource::{Allows, Id, Resource},
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use std::{marker::PhantomData, sync::Arc};
 
 /// A row that a name led to.
@@ -13,8 +14,22 @@ use std::{marker::PhantomData, sync::Arc};
 pub struct Named<R> {
     /// Its id.
     pub id: Id<R>,
-    /// How fresh an engine must be asked to know of it, where the one it was registered with says so.
+    /// How fresh an engine must be asked to know of it, where the one it was registered with says so and may not know of
+    /// it by itself yet.
     pub token: Option<ConsistencyToken>,
+}
+
+/// The age from which on every answer of an engine knows of a row: far more than engines lag behind.
+const KNOWN_AFTER: TimeDelta = TimeDelta::hours(1);
+
+impl<R> Named<R> {
+    /// A row that was made at this time, and was registered with an engine that said this. Of an old row the token is
+    /// left out: whoever asks so is asked to wait for nothing, and is answered from no cache that others share.
+    #[must_use]
+    pub fn made_at(id: Id<R>, made_at: impl Into<Option<DateTime<Utc>>>, token: Option<ConsistencyToken>) -> Self {
+        let is_young = made_at.into().is_some_and(|made_at| Utc::now() - made_at < KNOWN_AFTER);
+        Self { id, token: token.filter(|_| is_young) }
+    }
 }
 
 /// A resource somebody asks for: what they typed, and the id it stands for, if any.

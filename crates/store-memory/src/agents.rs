@@ -30,7 +30,7 @@ impl AgentStore for MemoryStore {
         }
         let tables = self.tables();
         let found = tables.agents.values().find(|row| row.tenant == *tenant && row.agent.name == name);
-        Ok(found.map(|row| Named { id: row.agent.id.clone(), token: row.token.clone() }))
+        Ok(found.map(|row| Named::made_at(row.agent.id.clone(), row.agent.created_at, row.token.clone())))
     }
 
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError> {

@@ -31,7 +31,7 @@ impl TaskStore for MemoryStore {
         }
         let tables = self.tables();
         let found = tables.task_named(tenant, name);
-        Ok(found.map(|row| Named { id: row.task.id.clone(), token: row.token.clone() }))
+        Ok(found.map(|row| Named::made_at(row.task.id.clone(), row.task.created_at, row.token.clone())))
     }
 
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError> {

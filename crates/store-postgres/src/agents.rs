@@ -80,12 +80,12 @@ impl AgentStore for PgStore {
 
     async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Agent>>, StoreError> {
         let found = sqlx::query!(
-            "SELECT id, zed_token FROM agents WHERE tenant = $1 AND name = $2 AND status <> 'DELETED'",
+            "SELECT id, created_at, zed_token FROM agents WHERE tenant = $1 AND name = $2 AND status <> 'DELETED'",
             tenant.as_str(),
             name
         );
         let found = found.fetch_optional(&self.pool).await.map_err(Fault::from)?;
-        Ok(found.map(|row| Named { id: Id::new(row.id), token: row.zed_token.map(ConsistencyToken::new) }))
+        Ok(found.map(|row| Named::made_at(Id::new(row.id), row.created_at, row.zed_token.map(ConsistencyToken::new))))
     }
 
     async fn page(&self, scope: &Scope<authz::Agent, Read>, query: &Query) -> Result<Page<Agent>, StoreError> {
@@ -109,16 +109,10 @@ impl AgentStore for PgStore {
         let created = agents!(
             "WITH settled AS (
                 DELETE FROM intents WHERE id = $11 AND stage = 'open' RETURNING id
-            ), registered AS (
-                SELECT COALESCE((SELECT resource_created_at FROM relationships
-                    WHERE resource_kind = 'agent' AND resource_id = $1 LIMIT 1), now()) AS at
             ), item AS (
                 INSERT INTO agents (id, tenant, name, description, status, acp_type, acp_url, registration_metadata,
-                    registered_at, agent_input_type, creator_user_id, creator_service_account_id, zed_token,
-                    created_at, updated_at)
-                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10, $12,
-                    registered.at, registered.at
-                FROM settled, registered
+                    registered_at, agent_input_type, creator_user_id, creator_service_account_id, zed_token)
+                SELECT $1, $2, $3, $4, 'READY', $5, $6, $7, now(), $8::text::agentinputtype, $9, $10, $12 FROM settled
                 RETURNING *
             )
             SELECT",

@@ -128,8 +128,8 @@ impl<T: Item + Send> List<'_, T> {
     /// - `picked`, in place of the latter where the conditions have an index and the principal holds more
     ///   than a few: fetches what meets the conditions, keeps what is held and sorts it.
     ///
-    /// So a page costs at most a bounded walk more than the better way would, wherever in the list the
-    /// held rows stand.
+    /// So a page costs at most a bounded walk, or two where `led` was tried, more than the better way would, wherever in
+    /// the list the held rows stand.
     fn weighed(&self, sql: &mut Sql, beside: &Beside) {
         let (few, short) = (format!("(SELECT edges FROM held) <= {FEW}"), format!("({WALKED}) < {}", self.fetched()));
         let narrow = self.narrowed == Narrowed::Indexed;

@@ -66,12 +66,12 @@ impl TaskStore for PgStore {
 
     async fn id_by_name(&self, tenant: &Id<Tenant>, name: &str) -> Result<Option<Named<authz::Task>>, StoreError> {
         let found = sqlx::query!(
-            "SELECT id, zed_token FROM tasks WHERE tenant = $1 AND name = $2 AND status IS DISTINCT FROM 'DELETED'",
+            "SELECT id, created_at, zed_token FROM tasks WHERE tenant = $1 AND name = $2 AND status IS DISTINCT FROM 'DELETED'",
             tenant.as_str(),
             name
         );
         let found = found.fetch_optional(&self.pool).await.map_err(Fault::from)?;
-        Ok(found.map(|row| Named { id: Id::new(row.id), token: row.zed_token.map(ConsistencyToken::new) }))
+        Ok(found.map(|row| Named::made_at(Id::new(row.id), row.created_at, row.zed_token.map(ConsistencyToken::new))))
     }
 
     async fn page(&self, scope: &Scope<authz::Task, Read>, query: &Query) -> Result<Page<Task>, StoreError> {
@@ -98,14 +98,10 @@ impl TaskStore for PgStore {
                 SELECT id, tenant FROM agents WHERE id = $1 AND tenant = $2 AND status <> 'DELETED'
             ), settled AS (
                 DELETE FROM intents USING agent WHERE intents.id = $11 AND intents.stage = 'open' RETURNING intents.id
-            ), registered AS (
-                SELECT COALESCE((SELECT resource_created_at FROM relationships
-                    WHERE resource_kind = 'task' AND resource_id = $3 LIMIT 1), now()) AS at
             ), item AS (
                 INSERT INTO tasks (id, name, status, status_reason, params, task_metadata, tenant, creator_user_id,
-                    creator_service_account_id, zed_token, created_at, updated_at)
-                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9, $12, registered.at, registered.at
-                FROM agent, settled, registered
+                    creator_service_account_id, zed_token)
+                SELECT $3, $4, 'RUNNING', $5, $6, $7, agent.tenant, $8, $9, $12 FROM agent, settled
                 RETURNING *
             ), linked AS (
                 INSERT INTO task_agents (task_id, agent_id) SELECT item.id, agent.id FROM item, agent

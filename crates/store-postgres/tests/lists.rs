@@ -110,7 +110,45 @@ async fn however_much_is_held_wherever_it_stands() {
     scratch.drop().await;
 }
 
-/// Relationships of before there was a column for it.
+/// As gateways of the last version do while this one is rolled out: they register, and insert a row that has its own idea
+/// of when it was made.
+#[tokio::test]
+async fn whoever_writes_a_row_and_its_relationships_no_page_is_shown_twice() {
+    let (scratch, pool, store) = tasks().await;
+    for n in 0..6 {
+        let register = format!(
+            "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
+             VALUES ('task', 'new-{n}', 'owner', 'user', 'somebody')"
+        );
+        let insert =
+            format!("INSERT INTO tasks (id, name, status, tenant) VALUES ('new-{n}', 'new {n}', 'RUNNING', 't')");
+        let share = register.replace("'owner'", "'viewer'");
+        for statement in [register, insert, share] {
+            pool.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+        }
+    }
+    // And an operator who knows better.
+    pool.execute("UPDATE tasks SET created_at = '2020-01-01' WHERE id = 'new-3'").await.unwrap();
+    let scope = scope(Principal::user("somebody"), &READERS, &[]).await;
+    let newest = ["new-5", "new-4", "new-2", "new-1", "new-0", "new-3"];
+    for direction in [Direction::Descending, Direction::Ascending] {
+        let seen = seen(&store, &scope, query(Order::CreatedAt, direction, 1), 10).await;
+        let mut all = newest.to_vec();
+        if direction == Direction::Ascending {
+            all.reverse();
+        }
+        assert_eq!(seen, all, "{direction:?}");
+    }
+    let changed: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM tasks WHERE id LIKE 'new-%' AND updated_at <> created_at")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(changed, 1, "what was only made has not changed");
+    scratch.drop().await;
+}
+
+/// Relationships of before there was a column for it, and what brings them up to date.
 #[tokio::test]
 async fn relationships_that_do_not_say_when_their_resource_was_made_are_listed_all_the_same() {
     let (scratch, pool, store) = tasks().await;
@@ -126,6 +164,16 @@ async fn relationships_that_do_not_say_when_their_resource_was_made_are_listed_a
             assert_eq!(seen, all.iter().take(90).cloned().collect::<Vec<_>>(), "{holder} {direction:?}");
         }
     }
+    let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/README.md")).unwrap();
+    let (_, statement) = written.split_once("```sql\n").unwrap();
+    let (statement, _) = statement.split_once("```").unwrap();
+    let changed = pool.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap().rows_affected();
+    assert!(changed >= 2, "{changed}");
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM relationships WHERE resource_created_at IS NULL")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
     scratch.drop().await;
 }
 
@@ -179,12 +227,30 @@ async fn conditions_hold_however_much_is_held() {
         ("status = 'FAILED'", Query { status: Some(tasks::Status::Failed), ..plain.clone() }),
         ("status = 'CANCELED'", Query { status: Some(tasks::Status::Canceled), ..plain.clone() }),
     ];
+    // Rare, and far from where lists in the order of creation begin, whichever way they run.
+    pool.execute("UPDATE tasks SET status = 'TIMED_OUT' WHERE task_metadata->>'n' = ANY('{2400,6600,6900}')")
+        .await
+        .unwrap();
+    let rare = ("status = 'TIMED_OUT'", Query { status: Some(tasks::Status::TimedOut), ..plain.clone() });
+    let created = "to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')";
+    let orders = [
+        (Order::Id, Direction::Ascending, "id"),
+        (Order::CreatedAt, Direction::Ascending, created),
+        (Order::CreatedAt, Direction::Descending, created),
+    ];
     for holder in ["all", "few", "old", "thin"] {
         let scope = scope(Principal::user(holder), &READERS, &[]).await;
-        for (shown, query) in &cases {
-            let all = expected(&pool, holder, shown, "id", Direction::Ascending).await;
-            let seen = seen(&store, &scope, query.clone(), 2).await;
-            assert_eq!(seen, all.into_iter().take(20).collect::<Vec<_>>(), "{holder}: {shown}");
+        for ((shown, query), (order, direction, key)) in
+            cases.iter().chain([&rare]).flat_map(|case| orders.iter().map(move |order| (case, order)))
+        {
+            let all = expected(&pool, holder, shown, key, *direction).await;
+            let window = Window { direction: *direction, ..query.window.clone() };
+            let seen = seen(&store, &scope, Query { order: *order, window, ..query.clone() }, 2).await;
+            assert_eq!(
+                seen,
+                all.into_iter().take(20).collect::<Vec<_>>(),
+                "{holder}: {shown}, {order:?} {direction:?}"
+            );
         }
     }
     scratch.drop().await;

@@ -70,6 +70,8 @@ fn every_rule_catches_what_it_is_for() {
         (Backfill, "WITH x AS (SELECT 1) UPDATE t SET a = 1;"),
         (Backfill, "DELETE FROM t WHERE a = 1;"),
         (Backfill, "DO $$ BEGIN UPDATE t SET a = 1; END $$;"),
+        (Backfill, "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ UPDATE t SET a = 1; $$; SELECT f();"),
+        (Backfill, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN; END $$; UPDATE t SET a = 1;"),
         (Timeouts, "SET lock_timeout = '1h';"),
         (Timeouts, "SET LOCAL statement_timeout = 0;"),
         (Timeouts, "RESET idle_in_transaction_session_timeout;"),
@@ -121,6 +123,8 @@ fn what_is_safe_passes() {
         "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 2;",
         "-- TRUNCATE t; UPDATE t SET a = 1;\nSELECT 'DROP TABLE t; UPDATE t';",
         "ALTER TYPE e ADD VALUE IF NOT EXISTS 'UPDATE';",
+        "CREATE TRIGGER g AFTER UPDATE OF a OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION f();",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE t SET a = 1; RETURN NULL; END $$;",
     ];
     for sql in safe {
         assert_eq!(lint(&[file(sql)]), [], "{sql}");

@@ -2,7 +2,7 @@
 
 use super::{
     Asked,
-    columns::{Columns, storable},
+    columns::{Columns, columns, storable},
     place,
 };
 use crate::{Standing, asked_of_parent, is_gated};
@@ -101,7 +101,7 @@ pub(super) async fn decide(pool: &PgPool, asked: &[Asked]) -> Result<Vec<Vec<Dec
         checks().enumerate().flat_map(|(number, (subject, check))| Wanted::by(number, subject, check)).collect();
     let [kinds, ids, subject_kinds, subject_ids] =
         columns(checks().map(|(subject, check)| pair(subject, &check.resource)));
-    let edges = Columns::of(&wanted.iter().map(Wanted::row).collect::<Vec<_>>());
+    let edges = Columns::of(wanted.iter().map(Wanted::row));
     let (of, inside): (Vec<_>, Vec<_>) = wanted.iter().map(|wanted| wanted.of.column()).unzip();
     let select = sqlx::query!(
         r#"SELECT pair.place AS "place!", held.relation AS "relation?"
@@ -174,15 +174,4 @@ pub(super) async fn decide(pool: &PgPool, asked: &[Asked]) -> Result<Vec<Vec<Dec
     let mut standings = standings.into_iter();
     let decide = |asked: &Asked| asked.checks.iter().zip(&mut standings).map(|(check, s)| s.decide(check)).collect();
     Ok(asked.iter().map(decide).collect())
-}
-
-/// The columns of rows, in their order.
-fn columns<'a, const N: usize>(rows: impl Iterator<Item = [&'a str; N]>) -> [Vec<&'a str>; N] {
-    let mut columns = [const { Vec::new() }; N];
-    for row in rows {
-        for (column, value) in columns.iter_mut().zip(row) {
-            column.push(value);
-        }
-    }
-    columns
 }

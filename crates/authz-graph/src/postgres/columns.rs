@@ -13,19 +13,13 @@ pub(super) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     /// The columns of rows, in their order.
-    pub(super) fn of(rows: &[[&'a str; 5]]) -> Self {
-        let column = |of: fn(&[&'a str; 5]) -> &'a str| rows.iter().map(of).collect();
-        Self {
-            resource_kinds: column(|[kind, ..]| kind),
-            resource_ids: column(|[_, id, ..]| id),
-            relations: column(|[_, _, relation, ..]| relation),
-            subject_kinds: column(|[.., kind, _]| kind),
-            subject_ids: column(|[.., id]| id),
-        }
+    pub(super) fn of(rows: impl IntoIterator<Item = [&'a str; 5]>) -> Self {
+        let [resource_kinds, resource_ids, relations, subject_kinds, subject_ids] = columns(rows);
+        Self { resource_kinds, resource_ids, relations, subject_kinds, subject_ids }
     }
 
     /// The columns of relationships to be written, sorted by the primary key, so that concurrent
-    /// writers of the same relationships lock them in the same order.
+    /// writers of the same relationships lock them in the same order. Each once.
     pub(super) fn of_relationships(relationships: &'a [Relationship]) -> Self {
         let row = |edge: &'a Relationship| {
             let ResourceRef { kind, id } = &edge.resource;
@@ -33,8 +27,20 @@ impl<'a> Columns<'a> {
         };
         let mut rows: Vec<_> = relationships.iter().map(row).collect();
         rows.sort_unstable();
-        Self::of(&rows)
+        rows.dedup();
+        Self::of(rows)
     }
+}
+
+/// The columns of rows, in their order.
+pub(super) fn columns<'a, const N: usize>(rows: impl IntoIterator<Item = [&'a str; N]>) -> [Vec<&'a str>; N] {
+    let mut columns = [const { Vec::new() }; N];
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value);
+        }
+    }
+    columns
 }
 
 /// The id as PostgreSQL can be asked for it. Text with U+0000 would fail the whole statement, and

@@ -166,13 +166,15 @@ impl Authorizer for GraphEngine {
     }
 }
 
-/// Adds relationships, all or none.
+/// Adds relationships, all or none. One that is there already is told once more how old its resource is: a row may have
+/// come between.
 async fn add(pool: &PgPool, relationships: &[Relationship]) -> sqlx::Result<()> {
     let edges = Columns::of_relationships(relationships);
     let insert = sqlx::query!(
         "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT ON CONSTRAINT relationships_pkey DO UPDATE SET resource_created_at = EXCLUDED.resource_created_at
+            WHERE relationships.resource_created_at IS DISTINCT FROM EXCLUDED.resource_created_at",
         &edges.resource_kinds as &[&str],
         &edges.resource_ids as &[&str],
         &edges.relations as &[&str],

@@ -2,7 +2,8 @@
 
 /// One statement, as words in capitals. Comments are gone, and a literal is one word.
 ///
-/// The body of a `DO` block is not told apart from the block: each statement in it is one of its own.
+/// The body of a `DO` block is not told apart from the block: each statement in it is one of its own. That of a trigger's
+/// function is left out: nothing in it happens until the trigger fires.
 pub struct Statement {
     words: Vec<String>,
 }
@@ -36,6 +37,8 @@ fn words(text: &str) -> Vec<String> {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
         } else if first == '\'' {
             literal(rest)
+        } else if rest.starts_with("$$") && of_trigger(&words) {
+            rest.get(2..).and_then(|body| body.find("$$")).map_or(rest.len(), |end| end + 4)
         } else if of_word(first) {
             rest.find(|c| !of_word(c)).unwrap_or(rest.len())
         } else {
@@ -48,6 +51,12 @@ fn words(text: &str) -> Vec<String> {
         rest = behind;
     }
     words
+}
+
+/// Whether the last of these words begin the function of a trigger, which nothing but a trigger can call.
+fn of_trigger(words: &[String]) -> bool {
+    let statement = words.rsplit(|word| word == ";").next().unwrap_or_default();
+    holds(statement, "FUNCTION") && holds(statement, "RETURNS TRIGGER")
 }
 
 /// How long the literal is that `text` begins with. A doubled quote goes on as another literal.
@@ -90,7 +99,8 @@ impl Statement {
         let before_update = self.words.iter().zip(self.words.iter().skip(1)).filter(|(_, word)| *word == "UPDATE");
         let updates = self.words.first().is_some_and(|word| word == "UPDATE")
             || before_update.into_iter().any(|(before, _)| !["DO", "ON", "FOR"].contains(&before.as_str()));
-        updates || self.has("DELETE FROM") || self.has("MERGE INTO")
+        // A trigger names what sets it off.
+        (updates || self.has("DELETE FROM") || self.has("MERGE INTO")) && !self.has("CREATE TRIGGER")
     }
 
     /// Whether it sets or resets a timeout.
