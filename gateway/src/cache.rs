@@ -3,7 +3,7 @@
 use crate::config::Config;
 use anyhow::Context as _;
 use async_trait::async_trait;
-use authz::{Authorizer, EngineError};
+use authz::{Authorizer, ConsistencyToken, EngineError};
 use authz_router::EngineName;
 use authz_spicedb::{Change, Follower};
 use cache_redis::{DecisionCache, Redis, Settings};
@@ -153,9 +153,9 @@ struct Told(Arc<DecisionCache>);
 
 #[async_trait]
 impl Follower for Told {
-    async fn changed(&self, changes: &[Change]) {
+    async fn changed(&self, changes: &[Change], through: &ConsistencyToken) {
         let edges: Vec<_> = changes.iter().map(|change| change.relationship.clone()).collect();
-        self.0.forget(&edges, None).await;
+        self.0.forget(&edges, through.clone()).await;
     }
 
     async fn missed(&self) {

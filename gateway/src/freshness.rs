@@ -43,7 +43,9 @@ fn is_token(text: &str) -> bool {
 /// What the answer to a request says that has written this.
 #[must_use]
 pub fn told(receipt: &Receipt) -> HeaderMap {
-    let value = receipt.token().and_then(|token| HeaderValue::from_str(token.as_str()).ok());
+    // What would not be taken is not told.
+    let token = receipt.token().filter(|token| is_token(token.as_str()));
+    let value = token.and_then(|token| HeaderValue::from_str(token.as_str()).ok());
     value.map(|value| (CONSISTENCY, value)).into_iter().collect()
 }
 
@@ -79,5 +81,7 @@ mod tests {
         receipt.note(Some(&ConsistencyToken::new("spicedb:GhUKE==")));
         assert_eq!(told(&receipt)[CONSISTENCY], "spicedb:GhUKE==");
         assert_eq!(asked(&told(&receipt)).unwrap(), receipt.token());
+        receipt.note(Some(&ConsistencyToken::new(format!("spicedb:{}", "x".repeat(LONGEST)))));
+        assert!(told(&receipt).is_empty(), "it would be refused");
     }
 }

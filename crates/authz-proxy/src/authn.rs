@@ -36,6 +36,7 @@ const ABOUT_THE_REQUEST: &[&str] = &[
     "cache-control",
     "content-type",
     "pragma",
+    "taskgate-consistency",
     "traceparent",
     "tracestate",
     "x-request-id",
@@ -227,6 +228,7 @@ mod tests {
         let base: &[_] = &[("authorization", "Bearer t"), ("x-selected-account-id", "a")];
         let of = |more: &[(&'static str, &'static str)]| digest(&headers(&[base, more].concat()));
         assert_eq!(of(&[("x-request-id", "1"), ("accept", "*/*")]), of(&[("x-request-id", "2")]));
+        assert_eq!(of(&[("taskgate-consistency", "spicedb:a")]), of(&[("taskgate-consistency", "spicedb:b")]));
         assert_eq!(digest(&headers(&[base[1], base[0]])), of(&[]));
         for other in [
             ("x-selected-account-id", "b"),

@@ -57,6 +57,9 @@ impl Copying<'_> {
         let (resources, left) = self.chosen(&page);
         let mut copied = Copied { last, left, resources: resources.len() as u64, ..Copied::default() };
         let asked: Vec<_> = resources.iter().cloned().collect();
+        if resources.is_empty() {
+            return Ok(Some(copied));
+        }
         let (mut written, mut wanted) = (BTreeSet::new(), of(page, &resources));
         for _ in 0..ROUNDS {
             let missing: Vec<_> = wanted.difference(&written).cloned().collect();
@@ -101,9 +104,6 @@ impl Copying<'_> {
 
     /// The roles that the target knows of.
     async fn roles(&self, resources: &[ResourceRef]) -> Result<BTreeSet<Relationship>, EngineError> {
-        if resources.is_empty() {
-            return Ok(BTreeSet::new());
-        }
         let holders = self.target.holders(resources).await?;
         let roles = resources.iter().zip(holders).flat_map(|(resource, holders)| {
             let role =

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 /// Who is told of changes, such as a cache of decisions. It is told one thing after the other.
 #[async_trait]
 pub trait Follower: Send + Sync {
-    /// These relationships were changed. Told in the order of the changes, each at least once.
-    async fn changed(&self, changes: &[Change]);
+    /// These relationships were changed: whoever asks at least as fresh as `through` knows of it. Told in the order of the
+    /// changes, each at least once.
+    async fn changed(&self, changes: &[Change], through: &ConsistencyToken);
 
     /// Changes may have gone untold: whatever is remembered from before is to be let go of. Told at a start from
     /// now, and where it was not possible to go on.
@@ -68,7 +69,7 @@ async fn follow(engine: SpiceDb, follower: Arc<dyn Follower>, mut reached: Optio
                         Some(Ok(changes)) => {
                             pause = pauses();
                             if !changes.made.is_empty() {
-                                follower.changed(&changes.made).await;
+                                follower.changed(&changes.made, &changes.through).await;
                             }
                             if changes.untold {
                                 follower.missed().await;

@@ -5,7 +5,7 @@ use crate::{
     ground::{self, Change, ENDINGS, Side},
     herald::Herald,
     memory::Memory,
-    realm::{Realm, Who},
+    realm::{Freshness, Realm, Who},
 };
 use async_trait::async_trait;
 use authz::{
@@ -51,7 +51,7 @@ impl Shelf {
     }
 
     fn who(&self, principal: &Principal, token: Option<&ConsistencyToken>) -> Who {
-        Who { realm: self.realm, principal: principal.clone(), token: token.cloned() }
+        Who { realm: self.realm, principal: principal.clone(), freshness: Freshness::of(token) }
     }
 
     async fn check(

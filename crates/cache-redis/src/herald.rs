@@ -156,12 +156,12 @@ impl Herald {
         let mut slowest = false;
         loop {
             let unheard = match self.publish(change).await {
-                Ok(announced) => {
+                Ok((announced, told)) => {
                     slowest |= self.wait(&announced).await;
                     // Away from here on, Redis has a lease once more: whoever was waited for may have taken the one
                     // that there was.
                     patience = self.registry.length * 2;
-                    self.replace_again(change).await
+                    self.replace_again(&told).await
                 }
                 Err(error) => Err(error),
             };
@@ -186,7 +186,10 @@ impl Herald {
     /// engine said from before.
     async fn replace_again(&self, change: &Change) -> Result<(), Unheard> {
         match change.floor {
-            Some(_) if change.takes_away => self.far.evict(change, self.registry.length / 4).await,
+            // What was shared in an era that has ended counts for nobody.
+            Some(_) if change.takes_away && !change.everything => {
+                self.far.evict(change, self.registry.length / 4).await
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -202,17 +205,25 @@ impl Herald {
     }
 
     /// Evicts what is shared, then here, then tells the others. In this order: whoever has been told reads what is
-    /// shared, and must not find there what was to be let go of.
-    async fn publish(&self, change: &Change) -> Result<Announced, Unheard> {
+    /// shared, and must not find there what was to be let go of. What cannot be evicted, as where one server of a cluster
+    /// is away, ends with its era, and all else with it. Answers what has been announced, too.
+    async fn publish(&self, change: &Change) -> Result<(Announced, Change), Unheard> {
         let evicted = self.far.evict(change, self.registry.length / 4).await;
         self.apply(change);
-        evicted?;
-        let announced = self.registry.announce(change).await?;
-        if change.everything {
+        let told = match evicted {
+            Ok(()) => change.clone(),
+            Err(error) if change.takes_away => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "what cannot be evicted ends with its era");
+                Change { everything: true, ..change.clone() }
+            }
+            Err(error) => return Err(error),
+        };
+        let announced = self.registry.announce(&told).await?;
+        if told.everything {
             // The era ended with the announcement, and what was read of it until then ends with it.
-            self.apply(change);
+            self.apply(&told);
         }
-        Ok(announced)
+        Ok((announced, told))
     }
 
     fn apply(&self, change: &Change) {
@@ -264,7 +275,7 @@ impl Herald {
         let mut left = owed.into_iter();
         let (mut told, mut last) = (Vec::new(), None);
         for owed in left.by_ref() {
-            let Ok(announced) = self.publish(&owed.change).await else {
+            let Ok((announced, _)) = self.publish(&owed.change).await else {
                 self.owed().push(owed);
                 break;
             };

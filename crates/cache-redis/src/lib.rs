@@ -177,14 +177,13 @@ impl DecisionCache {
     }
 
     /// Lets go of what rests on relationships that somebody else has changed. Here and in what is shared, without
-    /// waiting for other gateways: each hears of it as this one did. `token`, when it is known, is how fresh to ask.
-    pub async fn forget(&self, changed: &[Relationship], token: Option<ConsistencyToken>) {
-        let change = Change::removed(changed);
+    /// waiting for other gateways: each hears of it as this one did. `token` is how fresh to ask.
+    pub async fn forget(&self, changed: &[Relationship], token: ConsistencyToken) {
+        let change = Change::removed(changed).known_by(Some(token));
         if change.is_none() {
             return;
         }
         instruments::cache_evicted();
-        let change = if token.is_some() { change.known_by(token) } else { change.perhaps() };
         match &self.shelf.herald {
             Some(herald) => herald.forget(&change).await,
             None => self.shelf.memory.apply(&change, std::time::Instant::now()),

@@ -125,7 +125,7 @@ impl Near {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::Realm;
+    use crate::realm::{Freshness, Realm};
     use authz::{Principal, Relation, Relationship};
     use std::{collections::BTreeSet, sync::Arc};
 
@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn asker() -> Who {
-        Who { realm: Realm::default(), principal: who(), token: None }
+        Who { realm: Realm::default(), principal: who(), freshness: Freshness::default() }
     }
 
     fn task(id: &str) -> ResourceRef {

@@ -35,7 +35,17 @@ impl fmt::Debug for Realm {
 pub(crate) struct Who {
     pub realm: Realm,
     pub principal: Principal,
-    pub token: Option<ConsistencyToken>,
+    pub freshness: Freshness,
+}
+
+/// As fresh as which token, if any: callers choose them, and how long they are, so no more than a digest is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Freshness(Option<[u8; 32]>);
+
+impl Freshness {
+    pub fn of(token: Option<&ConsistencyToken>) -> Self {
+        Self(token.map(|token| digest(&[token.as_str().as_bytes()])))
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +80,7 @@ mod tests {
     #[test]
     fn nothing_of_what_was_said_is_printed() {
         let realm = Realm::default().of(&behalf("acme", Some(("u", r#"{"key":"hush"}"#))));
-        let printed = format!("{:?}", Who { realm, principal: Principal::user("u"), token: None });
+        let printed = format!("{:?}", Who { realm, principal: Principal::user("u"), freshness: Freshness::default() });
         assert!(printed.starts_with("Who { realm: Realm(of somebody)") && !printed.contains("hush"), "{printed}");
     }
 }

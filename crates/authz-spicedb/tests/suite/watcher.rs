@@ -20,7 +20,7 @@ struct Notes(Relationship, UnboundedSender<Told>);
 
 #[async_trait]
 impl Follower for Notes {
-    async fn changed(&self, changes: &[Change]) {
+    async fn changed(&self, changes: &[Change], _: &ConsistencyToken) {
         for change in changes.iter().filter(|change| change.relationship == self.0) {
             drop(self.1.send(Told::Changed(change.turn, change.relationship.clone())));
         }

@@ -313,7 +313,7 @@ async fn what_somebody_else_changed_is_let_go_of_when_it_is_told() {
     for changed in [viewer(&task, &who).to_vec(), vec![member]] {
         assert!(reads(&cache, &who, &task).await && reads(&cache, &who, &task).await);
         let before = engine.calls();
-        cache.forget(&changed, None).await;
+        cache.forget(&changed, ConsistencyToken::new("then")).await;
         assert!(reads(&cache, &who, &task).await);
         assert_eq!(engine.calls(), before + 1);
     }

@@ -76,6 +76,24 @@ async fn killed_and_started_again_it_is_right_all_the_time() {
     deployment.is_right().await;
 }
 
+/// As where one server of a cluster is away: all else answers, the log among it.
+#[tokio::test]
+async fn what_cannot_be_evicted_does_not_count_any_more() {
+    let deployment = deployment().await;
+    assert!(deployment.keeps().await);
+    let (who, task) = (somebody(), task());
+    deployment.one.grant(&viewer(&task, &who)).await.unwrap();
+    assert!(reads(&deployment.other, &who, &task).await && reads(&deployment.other, &who, &task).await);
+    let client = redis::Client::open(deployment.server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut told = redis::cmd("ACL");
+    told.arg(&["SETUSER", "default", "-unlink"]).exec_async(&mut connection).await.unwrap();
+    deployment.one.revoke(&viewer(&task, &who)).await.unwrap();
+    assert!(!reads(&deployment.other, &who, &task).await, "read after it was taken away");
+    assert!(!reads(&deployment.one, &who, &task).await);
+    deployment.is_right().await;
+}
+
 /// The new server knows of no lease, and there is one.
 #[tokio::test]
 async fn a_server_that_is_replaced_while_leases_run_does_not_hide_them() {
