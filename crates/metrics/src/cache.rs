@@ -5,6 +5,7 @@ use crate::{
     registry::cache::{
         CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
     },
+    traced::in_trace,
 };
 use metrics::{counter, histogram};
 use std::time::Duration;
@@ -66,11 +67,11 @@ pub fn cache_unanswered() {
     counter!(CACHE_UNANSWERED.name).increment(1);
 }
 
-/// A span of what Redis is asked by this command. None of what is asked on no request's behalf, such as to renew a
-/// lease: it would be a trace of its own, many times a second.
+/// A span of what Redis is asked by this command. None of what is asked for no trace, such as to renew a lease: it would
+/// be a trace of its own, many times a second.
 #[must_use]
 pub fn asks_redis(command: &str) -> Span {
-    if Span::current().is_none() {
+    if !in_trace() {
         return Span::none();
     }
     tracing::debug_span!(

@@ -83,11 +83,13 @@ pub enum Executed {
     Refused,
 }
 
-/// A GraphQL operation that is being executed.
+/// A GraphQL operation that is being executed. It is counted when this is dropped: one that has not
+/// [ended](Executing::end) by then took too long, or its caller hung up.
 #[derive(Debug)]
 pub struct Executing {
     operation: &'static str,
     since: Instant,
+    outcome: &'static str,
 }
 
 impl Executing {
@@ -95,17 +97,23 @@ impl Executing {
     /// make up any other.
     #[must_use]
     pub fn begin(trusted: Option<&str>) -> Self {
-        Self { operation: trusted.map_or(OTHER, known), since: Instant::now() }
+        Self { operation: trusted.map_or(OTHER, known), since: Instant::now(), outcome: "gone" }
     }
 
     /// It is over.
-    pub fn end(self, executed: Executed) {
-        let outcome = match executed {
+    pub fn end(mut self, executed: Executed) {
+        self.outcome = match executed {
             Executed::Done => "done",
             Executed::Partly => "partial",
             Executed::Refused => "refused",
         };
-        record(&GRAPHQL_DURATION, [self.operation], self.since.elapsed().as_secs_f64());
-        add(&GRAPHQL_OPERATIONS, [self.operation, outcome], 1);
+    }
+}
+
+impl Drop for Executing {
+    fn drop(&mut self) {
+        let Self { operation, since, outcome } = *self;
+        record(&GRAPHQL_DURATION, [operation], since.elapsed().as_secs_f64());
+        add(&GRAPHQL_OPERATIONS, [operation, outcome], 1);
     }
 }

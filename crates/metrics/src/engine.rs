@@ -5,6 +5,7 @@ use crate::{
     registry::engine::{
         CALLS, DECISIONS, ENGINE_BATCH, ENGINE_CALLS, ENGINE_DURATION, GIVEN_UP, NONE, OUTCOMES, SEVERAL,
     },
+    traced::in_trace,
 };
 use async_trait::async_trait;
 use authz::{
@@ -61,16 +62,7 @@ impl Measured {
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
         let engine = self.engine;
-        let span = tracing::debug_span!(
-            "engine",
-            otel.name = call,
-            otel.kind = "client",
-            otel.status_code = Empty,
-            error.r#type = Empty,
-            authz.engine = engine,
-            authz.action = action,
-            authz.resources = resources,
-        );
+        let span = span(engine, call, action, resources);
         let mut counted = Call { engine, asked: call, action, outcome: GIVEN_UP, since: Instant::now() };
         let answer = work.instrument(span.clone()).await;
         counted.outcome = match &answer {
@@ -79,6 +71,23 @@ impl Measured {
         };
         answer
     }
+}
+
+/// The span of a call, where it belongs to a trace.
+fn span(engine: &str, call: &str, action: &str, resources: usize) -> Span {
+    if !in_trace() {
+        return Span::none();
+    }
+    tracing::debug_span!(
+        "engine",
+        otel.name = call,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        error.r#type = Empty,
+        authz.engine = engine,
+        authz.action = action,
+        authz.resources = resources,
+    )
 }
 
 /// Says of a span what went wrong in it.

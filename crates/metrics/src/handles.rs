@@ -73,11 +73,11 @@ pub(crate) fn record<const N: usize>(instrument: &Instrument, values: [&'static 
 
 const METADATA: Metadata<'static> = Metadata::new("instruments", Level::INFO, None);
 
-fn with<H: 'static, const N: usize>(
+fn with<H: Clone + 'static, const N: usize>(
     kept: &'static LocalKey<Kept<H>>,
     instrument: &Instrument,
     values: [&'static str; N],
-    register: impl FnOnce(&Key) -> H,
+    register: impl Fn(&Key) -> H,
     work: impl FnOnce(&H),
 ) {
     const { assert!(N <= LABELS, "a series has room for so many labels") };
@@ -94,5 +94,12 @@ fn with<H: 'static, const N: usize>(
     for (at, value) in at.iter_mut().zip(values) {
         *at = std::ptr::from_ref(value);
     }
-    kept.with_borrow_mut(|kept| work(kept.entry((std::ptr::from_ref(instrument.name), at)).or_insert_with(register)));
+    // Not within the borrow: whatever counts may make others count. And a thread that ends keeps nothing any more.
+    let series = (std::ptr::from_ref(instrument.name), at);
+    let handle = kept
+        .try_with(|kept| kept.try_borrow_mut().map(|mut kept| kept.entry(series).or_insert_with(&register).clone()));
+    match handle {
+        Ok(Ok(handle)) => work(&handle),
+        Ok(Err(_)) | Err(_) => work(&register()),
+    }
 }

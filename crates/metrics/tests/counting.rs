@@ -140,6 +140,7 @@ fn request(engine: &Measured, caller: &str) {
     drop(Answering::begin("POST", None));
     for executed in [Executed::Done, Executed::Partly, Executed::Refused] {
         Executing::begin(None).end(executed);
+        drop(Executing::begin(None));
     }
     failed(Edge::Rest, "NOT_FOUND");
     failed(Edge::GraphQl, caller);

@@ -40,9 +40,8 @@ const LONGEST_ID: usize = 128;
 /// The longest message of the parser's, in characters.
 const LONGEST_MESSAGE: usize = 500;
 
-/// An error with a code, which is counted: it is told to the caller.
+/// An error with a code.
 pub fn coded(code: &str, mut error: ServerError) -> ServerError {
-    instruments::failed(Edge::GraphQl, code);
     error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
     error
 }
@@ -94,9 +93,12 @@ pub fn request_id(headers: &HeaderMap) -> String {
     named.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned)
 }
 
-/// Says in an error of which request it is. Every error has details, if only empty ones.
+/// Says in an error, which now leaves, of which request it is, and counts it. Every error has details, if only empty ones.
 pub fn stamp(error: &mut ServerError, request_id: &str) {
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    if let Some(Value::String(code)) = extensions.get("code") {
+        instruments::failed(Edge::GraphQl, code);
+    }
     extensions.set("requestId", request_id);
     if extensions.get(DETAILS).is_none() {
         extensions.set(DETAILS, value!({}));

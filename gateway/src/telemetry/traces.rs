@@ -3,6 +3,7 @@
 use crate::config;
 use anyhow::Context as _;
 use http::HeaderMap;
+use instruments::UNTRACED;
 use opentelemetry::{
     Context,
     propagation::{Extractor, TextMapPropagator as _},
@@ -27,9 +28,6 @@ static SHARE: OnceLock<f64> = OnceLock::new();
 
 /// Where the span of a request comes from that is traced.
 pub const REQUEST: &str = "gateway::request::traced";
-
-/// Where the span of a request comes from that is not.
-pub const UNTRACED: &str = "gateway::request::untraced";
 
 /// What makes spans and sends them.
 pub struct Traces {
@@ -145,9 +143,7 @@ pub fn may_belong(what: &Metadata<'_>) -> bool {
 
 /// The context of what is being done, if it is a part of a trace.
 fn current() -> Option<Context> {
-    let span = Span::current();
-    let traced = are_made() && span.metadata().is_some_and(|metadata| metadata.target() != UNTRACED);
-    traced.then(|| span.context())
+    (are_made() && instruments::in_trace()).then(|| Span::current().context())
 }
 
 /// Whether what is being done is traced, so that details are worth a span.
@@ -172,14 +168,13 @@ pub fn traceparent() -> Option<String> {
     if !are_made() || Span::current().is_none() {
         return None;
     }
-    let context = Span::current().context();
-    let span = context.span();
-    let span = span.span_context();
-    if !span.is_valid() {
+    let Some(context) = current() else {
         // Neither is zero but once in longer than anything lasts.
         return Some(format!("00-{:032x}-{:016x}-00", rand::random::<u128>(), rand::random::<u64>()));
-    }
-    Some(format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+    };
+    let span = context.span();
+    let span = span.span_context();
+    span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
 }
 
 #[cfg(test)]

@@ -61,6 +61,20 @@ impl Rises {
     }
 }
 
+#[tokio::test]
+async fn a_failure_is_counted_once_whichever_limit_it_is_beyond() {
+    let server = Server::start(Storage::Memory).await;
+    let owner = server.owner();
+    let wide = "{ tasks(first: 100) { nodes { checkpoints(first: 100) { nodes { metadata threadId } } } } }";
+    let deep = format!("{{ task(id: 1) {{ {}id{} }} }}", "trackers { task { ".repeat(30), " } }".repeat(30));
+    for (told, query) in [wide, &deep].into_iter().enumerate() {
+        owner.gql(query, json!({})).await;
+        let now = Series::of(&server.operator()).await;
+        let counted = now.0[r#"taskgate_failures_total{edge="graphql",code="GRAPHQL_LIMIT_EXCEEDED"}"#];
+        assert_eq!(whole(counted), i64::try_from(told).unwrap() + 1, "{query}");
+    }
+}
+
 fn create(world: &World) -> Value {
     json!({ "input": { "agentId": world.agent } })
 }

@@ -69,8 +69,8 @@ pub const HTTP_UNDER_WAY: Instrument =
 /// GraphQL operations that were executed or refused.
 pub const GRAPHQL_OPERATIONS: Instrument = counter(
     "taskgate_graphql_operations_total",
-    &[OPERATION, Label::of("outcome", &["done", "partial", "refused"])],
-    "GraphQL operations: `done` without an error, `partial` with some in their fields, `refused` before any field was resolved.",
+    &[OPERATION, Label::of("outcome", &["done", "partial", "refused", "gone"])],
+    "GraphQL operations: `done` without an error, `partial` with some in their fields, `refused` before any field was resolved, `gone` when they took too long or the caller hung up. What is no operation yet, such as a text that is no GraphQL, is among the failures only.",
 )
 .when_counted();
 /// How long they took.
