@@ -66,7 +66,7 @@ async fn a_failure_is_counted_once_whichever_limit_it_is_beyond() {
     let server = Server::start(Storage::Memory).await;
     let owner = server.owner();
     let wide = "{ tasks(first: 100) { nodes { checkpoints(first: 100) { nodes { metadata threadId } } } } }";
-    let deep = format!("{{ task(id: 1) {{ {}id{} }} }}", "trackers { task { ".repeat(30), " } }".repeat(30));
+    let deep = format!("{{ task(id: 1) {{ {}id{} }} }}", "trackers { task { ".repeat(12), " } }".repeat(12));
     for (told, query) in [wide, &deep].into_iter().enumerate() {
         owner.gql(query, json!({})).await;
         let now = Series::of(&server.operator()).await;
