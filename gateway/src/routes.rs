@@ -1,6 +1,6 @@
 //! This process's view of the routes of engines, and what operators may wish of them.
 
-use crate::{Failure, follow::Followed};
+use crate::{Failure, engine::ListIndex, follow::Followed};
 use authz::{Id, Kind, Tenant};
 use authz_router::{Destination, Ear, EngineName, Order, RouteError, RouteStore, Router};
 use identity::Operator;
@@ -12,6 +12,8 @@ pub struct FollowedRoutes {
     pub store: Arc<dyn RouteStore>,
     /// What goes by them.
     pub router: Router,
+    /// What depends on them, and is made known with them.
+    pub list_index: Option<Arc<ListIndex>>,
 }
 
 #[async_trait::async_trait]
@@ -21,7 +23,11 @@ impl Followed for FollowedRoutes {
     const WHAT: &'static str = "routes of engines";
 
     async fn read(&self) -> Result<(), RouteError> {
-        read(&*self.store, &self.router).await
+        read(&*self.store, &self.router).await?;
+        if let Some(index) = &self.list_index {
+            index.read(&self.router.routes()).await.map_err(|error| RouteError(error.into()))?;
+        }
+        Ok(())
     }
 
     async fn listen(&self) -> Result<Self::Ear, RouteError> {

@@ -45,7 +45,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let followed = FollowedSwitches { store: Arc::clone(&switches), known };
     let follows_switches = Follower::start(followed, config.dual_write.switch_refresh()).await?;
     let (route_store, engine) = (Arc::clone(&storage.routes), storage.engine.router.clone());
-    let followed = FollowedRoutes { store: Arc::clone(&route_store), router: engine.clone() };
+    let list_index = storage.engine.list_index.clone();
+    let followed = FollowedRoutes { store: Arc::clone(&route_store), router: engine.clone(), list_index };
     let follows_routes = Follower::start(followed, config.routing.refresh()).await?;
 
     let mut table = TokenTable::default();

@@ -152,7 +152,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Arc::new(MemoryGraph::default())).await?;
+        let engine = Engine::open(config, Arc::new(MemoryGraph::default()), None).await?;
         let health = Health { kind: "memory (nothing is kept)", engine: engine.clone(), pool: None };
         Ok(Self::with(store, stores, engine, health, Abandoned::default(), None))
     }
@@ -183,7 +183,7 @@ impl Storage {
             messages: store.clone(),
             states: store.clone(),
         };
-        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone()))).await?;
+        let engine = Engine::open(config, Arc::new(GraphEngine::new(pool.clone())), Some(store.clone())).await?;
         let health = Health { kind, engine: engine.clone(), pool: Some(pool) };
         Ok(Self::with(store, stores, engine, health, abandoned, cluster))
     }

@@ -1,4 +1,4 @@
-//! The tests' SpiceDB past all gateways, as somebody at its command line would use it.
+//! A SpiceDB past all gateways, as somebody at its command line would use it.
 
 use spicedb_grpc_tonic::v1::{
     DeleteRelationshipsRequest, ObjectReference, Relationship, RelationshipFilter, RelationshipUpdate, SubjectFilter,
@@ -20,8 +20,8 @@ pub fn token() -> String {
 }
 
 /// Takes a user's relation to a task away.
-pub async fn take_away(task: &str, relation: &str, user: &str) {
-    let channel = Channel::from_shared(url()).unwrap().connect().await.expect("the tests' SpiceDB answers");
+pub async fn take_away(url: &str, task: &str, relation: &str, user: &str) {
+    let channel = Channel::from_shared(url.to_owned()).unwrap().connect().await.expect("the tests' SpiceDB answers");
     let filter = RelationshipFilter {
         resource_type: "task".to_owned(),
         optional_resource_id: task.to_owned(),
@@ -41,8 +41,8 @@ pub async fn take_away(task: &str, relation: &str, user: &str) {
 }
 
 /// Gives a user a relation to tasks, however many.
-pub async fn give(tasks: &[String], relation: &str, user: &str) {
-    let channel = Channel::from_shared(url()).unwrap().connect().await.expect("the tests' SpiceDB answers");
+pub async fn give(url: &str, tasks: &[String], relation: &str, user: &str) {
+    let channel = Channel::from_shared(url.to_owned()).unwrap().connect().await.expect("the tests' SpiceDB answers");
     let mut client = PermissionsServiceClient::new(channel);
     let object = |object_type: &str, id: &str| {
         Some(ObjectReference { object_type: object_type.to_owned(), object_id: id.to_owned() })

@@ -45,7 +45,7 @@ async fn all(engine: &AuthzProxy) -> Vec<(&'static str, String)> {
     let found = engine.lookup(&owner(), Kind::Task, Action::Read, None, NOW).await.map(|found| match found {
         Lookup::Within(Extent::Everything) => "EVERYTHING".to_owned(),
         Lookup::Within(Extent::Ids(ids)) => ids.len().to_string(),
-        Lookup::Within(_) | Lookup::TooMany => "?".to_owned(),
+        Lookup::Within(_) | Lookup::Among(_) | Lookup::TooMany => "?".to_owned(),
     });
     vec![
         ("check", word(reads(engine).await.map(|yes| if yes { "yes" } else { "no" }.to_owned()))),

@@ -260,7 +260,8 @@ fn named(found: &Lookup) -> Option<&BTreeSet<Arc<str>>> {
     match found {
         Lookup::Within(Extent::Ids(ids)) => Some(ids),
         Lookup::Within(Extent::Everything | Extent::Beside(_) | Extent::Where(_) | Extent::Asked(_))
-        | Lookup::TooMany => None,
+        | Lookup::TooMany
+        | Lookup::Among(_) => None,
     }
 }
 

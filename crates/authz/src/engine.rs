@@ -39,8 +39,8 @@ pub enum Extent {
     Beside(Beside),
     /// The relationships live in this process: the store asks for each row it meets.
     Where(Arc<dyn Fn(&str) -> bool + Send + Sync>),
-    /// They are too many to be named, and are elsewhere: the store walks its rows in their order, page by page,
-    /// and asks of each page which are among them.
+    /// They are too many to be named, and are elsewhere: the store walks its rows in their order, page by page, or
+    /// those of [`Sieve::among`], and asks of each page which are among them.
     Asked(Sieve),
 }
 
@@ -51,6 +51,9 @@ pub enum Lookup {
     Within(Extent),
     /// They are more than the caller wanted to be named.
     TooMany,
+    /// All of them are here, and others may be, too: a check tells which. Only to a caller who wanted no more than some to
+    /// be named.
+    Among(Extent),
 }
 
 impl Lookup {
@@ -270,8 +273,8 @@ pub trait Authorizer: Send + Sync {
     ) -> Result<Vec<Decision>, EngineError>;
 
     /// All resources of `kind` that `principal` may do `action` to: exactly those whose check allows. An engine
-    /// that can only name them answers [`Lookup::TooMany`] when they are more than `most`; without a `most` it
-    /// names them all.
+    /// that can only name them answers [`Lookup::TooMany`] when they are more than `most`, or, where it is known,
+    /// [among](Lookup::Among) which they are; without a `most` it names them all.
     async fn lookup(
         &self,
         principal: &Principal,

@@ -195,17 +195,19 @@ impl Gate {
     pub async fn scope<R: Allows<A>, A: Marker>(&self) -> Result<Scope<R, A>, Refusal> {
         let consistency = self.reads();
         let found = self.engine.lookup(&self.principal, R::KIND, A::ACTION, Some(NAMED), &consistency).await;
-        let extent = match found.map_err(unavailable)? {
-            Lookup::Within(extent) => extent,
-            Lookup::TooMany => Extent::Asked(Sieve {
-                engine: Arc::clone(&self.engine),
-                principal: self.principal.clone(),
-                kind: R::KIND,
-                action: A::ACTION,
-                consistency,
-            }),
+        let among = match found.map_err(unavailable)? {
+            Lookup::Within(extent) => return Ok(Scope::new(extent)),
+            Lookup::TooMany => None,
+            Lookup::Among(extent) => Some(Arc::new(extent)),
         };
-        Ok(Scope::new(extent))
+        Ok(Scope::new(Extent::Asked(Sieve {
+            engine: Arc::clone(&self.engine),
+            principal: self.principal.clone(),
+            kind: R::KIND,
+            action: A::ACTION,
+            consistency,
+            among,
+        })))
     }
 
     /// What is to be registered of a new task under the agent it will run on: the caller owns it.

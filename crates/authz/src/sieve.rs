@@ -17,6 +17,7 @@ pub struct Sieve {
     pub(crate) kind: Kind,
     pub(crate) action: Action,
     pub(crate) consistency: Consistency,
+    pub(crate) among: Option<Arc<Extent>>,
 }
 
 impl Sieve {
@@ -39,10 +40,16 @@ impl Sieve {
         Ok(decisions.into_iter().map(|decision| decision.allowed.contains(self.action)).collect())
     }
 
+    /// Where all of them are, among others; none, where nobody knows but the engine.
+    #[must_use]
+    pub fn among(&self) -> Option<&Extent> {
+        self.among.as_deref()
+    }
+
     /// All of them, however many. Dear: for whoever has walked far and found too few.
     pub async fn all(&self) -> Result<Extent, EngineError> {
         match self.engine.lookup(&self.principal, self.kind, self.action, None, &self.consistency).await? {
-            Lookup::Within(Extent::Asked(_)) | Lookup::TooMany => {
+            Lookup::Within(Extent::Asked(_)) | Lookup::Among(_) | Lookup::TooMany => {
                 Err(EngineError::Malformed("they were to be named, and were not".into()))
             }
             Lookup::Within(extent) => Ok(extent),

@@ -104,7 +104,7 @@ impl Near {
                 let resource = |id| ResourceRef { kind: *kind, id: std::sync::Arc::clone(id) };
                 places.extend(ids.iter().map(|id| self.stamps.place(&ground::resource(&resource(id)))));
             }
-            Lookup::Within(_) => return,
+            Lookup::Within(_) | Lookup::Among(_) => return,
         }
         if self.stamps.hold(since, places.iter().copied()) {
             let kept = KeptList { list: list.clone(), places: places.into(), since, until: asked + self.time };

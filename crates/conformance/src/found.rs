@@ -27,6 +27,11 @@ impl Sought<'_> {
             let lookup =
                 engine.lookup(principal, *kind, *action, most, asked).await.map_err(|error| error.to_string())?;
             let found = match lookup {
+                Lookup::Among(_) if most.is_none() => return wrong("they were to be named"),
+                Lookup::Among(Extent::Beside(beside)) if self.is_the_rule(&beside) => continue,
+                Lookup::Among(Extent::Where(holds)) if expected.iter().all(|id| holds(id)) => continue,
+                Lookup::Among(Extent::Ids(ids)) if ids.is_superset(expected) => continue,
+                Lookup::Among(_) => return wrong("not all of them are there"),
                 Lookup::TooMany if few(expected.len()) => return wrong("these are not too many"),
                 Lookup::TooMany => continue,
                 Lookup::Within(Extent::Everything) => return wrong("nobody is the master of everything"),

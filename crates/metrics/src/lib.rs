@@ -25,5 +25,5 @@ pub use engine::Measured;
 pub use handles::recorder_stays;
 pub use process::{build, connections, statement};
 pub use registry::{Begins, Group, Instrument, Label, Shape, Values, instruments};
-pub use routing::RoutingCounts;
+pub use routing::{RoutingCounts, lists_indexed};
 pub use traced::{UNTRACED, in_trace};

@@ -1,9 +1,14 @@
 //! The router's instruments: what an observer of it hears.
 
-use crate::registry::routing::{SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, UNROUTABLE};
+use crate::registry::routing::{LISTS_INDEXED, SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, UNROUTABLE};
 use authz::{Action, Kind};
 use authz_router::{Observer, Outcome, Skipped, Written};
-use metrics::counter;
+use metrics::{counter, gauge};
+
+/// Says whether the lists of an engine elsewhere are found beside the rows.
+pub fn lists_indexed(are: bool) {
+    gauge!(LISTS_INDEXED.name).set(u32::from(are));
+}
 
 /// Counts what happens beside the answers of engines.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What belongs to a trace, and what does not.
 
-use tracing::Span;
+use tracing::dispatcher;
 
 /// Where the span of a request comes from that is in the log only, since nobody traces the request.
 pub const UNTRACED: &str = "gateway::request::untraced";
@@ -9,7 +9,10 @@ pub const UNTRACED: &str = "gateway::request::untraced";
 /// declines is made all the same, entered and left, and closed.
 #[must_use]
 pub fn in_trace() -> bool {
-    Span::current().metadata().is_some_and(|metadata| metadata.target() != UNTRACED)
+    // Not `Span::current`, which holds on to the span and lets go of it again.
+    dispatcher::get_default(|dispatch| {
+        dispatch.current_span().metadata().is_some_and(|metadata| metadata.target() != UNTRACED)
+    })
 }
 
 #[cfg(test)]

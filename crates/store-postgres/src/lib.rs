@@ -16,6 +16,7 @@ mod checkpoints;
 mod events;
 mod fault;
 mod held;
+mod indexes;
 mod led;
 mod ledger;
 mod list;

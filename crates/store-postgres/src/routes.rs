@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use std::sync::Arc;
 
-/// Where a changed route is made known.
-const CHANNEL: &str = "taskgate_engine_routes";
+/// Where it is made known that a route has changed, or an index of an engine.
+pub(crate) const CHANNEL: &str = "taskgate_engine_routes";
 
 /// A row of the table.
 struct RouteRow {

@@ -5,7 +5,7 @@ use crate::{
     held::Sql,
     list::{Item, List, fetch},
 };
-use authz::{EngineError, Page, Sieve, Start};
+use authz::{EngineError, Extent, Page, Sieve, Start, Window};
 use sqlx::PgPool;
 use std::{
     collections::{BTreeSet, HashSet},
@@ -36,8 +36,7 @@ impl<T: Item + Send> List<'_, T> {
     ) -> Result<Page<T>, Fault> {
         let mut walk = self.walk();
         while !walk.is_full() {
-            let batch = self.batch(pool, &walk.start, SIFT).await?;
-            let last = self.last(&batch, SIFT);
+            let (batch, last) = self.batch(pool, None, &walk.start, SIFT).await?;
             walk.keep(batch.into_iter().filter(|item| allowed(item.resource())));
             let Some(last) = last else { break };
             walk.start = last;
@@ -50,8 +49,8 @@ impl<T: Item + Send> List<'_, T> {
     pub async fn asked(&self, pool: &PgPool, sieve: &Sieve) -> Result<Page<T>, Fault> {
         let (mut walk, mut size) = (self.walk(), self.fetched().min(SIFT));
         for _ in 0..SIEVES {
-            let batch = self.batch(pool, &walk.start, size).await?;
-            let (last, met) = (self.last(&batch, size), batch.len());
+            let (batch, last) = self.batch(pool, sieve.among(), &walk.start, size).await?;
+            let met = batch.len();
             let allowed = allowed(sieve, &batch).await?;
             let before = walk.kept();
             walk.keep(batch.into_iter().filter(|item| allowed.contains(item.resource())));
@@ -59,7 +58,11 @@ impl<T: Item + Send> List<'_, T> {
                 Some(last) if !walk.is_full() => walk.start = last,
                 _ => return Ok(Page::cut(walk.found, self.window.limit)),
             }
-            size = next(size, met, walk.kept() - before, walk.lacks());
+            size = match sieve.among() {
+                // Nearly all of them are let through. Statements differ by their limit, and each is kept.
+                Some(_) => SIFT,
+                None => next(size, met, walk.kept() - before, walk.lacks()),
+            };
         }
         let all = sieve.all().await.map_err(unanswered)?;
         Box::pin(self.page(pool, &all)).await
@@ -73,16 +76,28 @@ impl<T: Item + Send> List<'_, T> {
         Walk { start, skip, limit: self.window.limit as usize, kept: 0, found: Vec::new() }
     }
 
-    async fn batch(&self, pool: &PgPool, start: &Start, size: u64) -> Result<Vec<T>, Fault> {
-        let mut sql = Sql::new("");
-        self.plain(&mut sql, start, size, |_| ());
-        fetch(pool, sql, true).await
-    }
-
-    /// Where the batch behind this one starts, if there may be one.
-    fn last(&self, batch: &[T], size: u64) -> Option<Start> {
-        let last = batch.last().filter(|_| batch.len() as u64 == size)?;
-        Some(Start::After((self.after)(last)))
+    /// The next rows, or those of `among`, and where the ones behind them start, if there may be any.
+    async fn batch(
+        &self,
+        pool: &PgPool,
+        among: Option<&Extent>,
+        start: &Start,
+        size: u64,
+    ) -> Result<(Vec<T>, Option<Start>), Fault> {
+        let (rows, more) = if let Some(extent) = among {
+            let limit = u32::try_from(size).unwrap_or(u32::MAX);
+            let window = Window { limit, start: start.clone(), direction: self.window.direction };
+            let page = Box::pin(List { window: &window, ..*self }.page(pool, extent)).await?;
+            (page.rows, page.more)
+        } else {
+            let mut sql = Sql::new("");
+            self.plain(&mut sql, start, size, |_| ());
+            let rows: Vec<T> = fetch(pool, sql, true).await?;
+            let more = rows.len() as u64 == size;
+            (rows, more)
+        };
+        let last = rows.last().filter(|_| more).map(|last| Start::After((self.after)(last)));
+        Ok((rows, last))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Where permissions are decided: beside the rows, in an engine of its own, or by routes in several.
 
 mod explainers;
+mod index;
 mod proxy;
 mod spicedb;
 
 pub use explainers::Explainers;
+pub use index::ListIndex;
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
@@ -13,8 +15,9 @@ use authz::{
     Action, Authorizer, Check, Consistency, Kind, Principal, RegistrationScan, RelationshipReader, RelationshipScan,
     ResourceRef,
 };
+use authz_index::{IndexStore, Indexed};
 use authz_router::{EngineName, InUse, Router};
-use authz_spicedb::Watcher;
+use authz_spicedb::{SpiceDb, Watcher};
 use cache_redis::DecisionCache;
 use futures::future::join_all;
 use instruments::{Measured, RoutingCounts};
@@ -66,6 +69,8 @@ pub struct Engine {
     pub kind: &'static str,
     /// What is kept of the answers of those that are elsewhere.
     pub caches: Vec<Arc<DecisionCache>>,
+    /// Where the lists of one that is elsewhere are found, if it can be.
+    pub list_index: Option<Arc<ListIndex>>,
     /// What tells the cache of changes that others make in `SpiceDB`.
     _watcher: Option<Arc<Watcher>>,
 }
@@ -83,19 +88,25 @@ pub struct Standing {
 
 impl Engine {
     /// The configured engines; one of them is `embedded`, beside the rows. The one that is to answer what nobody has
-    /// routed must be as it should be. Another that is not is as good as not there.
-    pub async fn open<E>(config: &Config, embedded: Arc<E>) -> anyhow::Result<Self>
+    /// routed must be as it should be. Another that is not is as good as not there. Where relationships stand in a table,
+    /// `indexes` says whether those of an engine elsewhere do, too.
+    pub async fn open<E>(
+        config: &Config,
+        embedded: Arc<E>,
+        indexes: Option<Arc<dyn IndexStore>>,
+    ) -> anyhow::Result<Self>
     where
         E: Authorizer + RegistrationScan + RelationshipReader + RelationshipScan + 'static,
     {
         let mut engines = Engines { config, all: BTreeMap::new(), caches: Vec::new() };
         engines.add(EngineName::GRAPH, embedded.clone())?;
-        let (mut spicedb, mut watcher) = (None, None);
+        let (mut spicedb, mut watcher, mut list_index) = (None, None, None);
         if config.engine == EngineChoice::Spicedb || config.spicedb.is_configured() {
             match config.spicedb.connect(config.cache.keeps(config, &EngineName::SPICEDB)).await {
                 Ok(engine) => {
                     let cache = engines.add(EngineName::SPICEDB, Arc::new(engine.clone()))?;
                     watcher = cache.map(|cache| Arc::new(Watcher::start(engine.clone(), cache::told_of(cache), None)));
+                    list_index = indexes.map(|store| engines.index(store, &engine, embedded.clone()));
                     spicedb = Some(Arc::new(engine));
                 }
                 Err(error) if config.engine == EngineChoice::Spicedb => return Err(error),
@@ -124,7 +135,7 @@ impl Engine {
         readable.extend(spicedb.map(|engine| (EngineName::SPICEDB, Arc::new(engine.scan(LISTED)) as _)));
         let caches = engines.caches;
         let explainers = Explainers::new(router.clone(), readers);
-        Ok(Self { router, registrations, explainers, readable, kind, caches, _watcher: watcher })
+        Ok(Self { router, registrations, explainers, readable, kind, caches, list_index, _watcher: watcher })
     }
 
     /// Tells other gateways that this one is no longer to be waited for.
@@ -163,6 +174,15 @@ impl Engines<'_> {
         self.caches.extend(cache.clone());
         self.all.insert(name, cache.clone().map_or(engine, |cache| cache as _));
         Ok(cache)
+    }
+
+    /// Has the lists of `SpiceDB` found beside the rows, once they can be.
+    fn index(&mut self, store: Arc<dyn IndexStore>, engine: &SpiceDb, beside: Arc<dyn Authorizer>) -> Arc<ListIndex> {
+        let index = ListIndex::new(store, engine.clone(), Arc::clone(&beside));
+        if let Some(elsewhere) = self.all.get_mut(&ListIndex::ENGINE) {
+            *elsewhere = Arc::new(Indexed::new(Arc::clone(elsewhere), beside, index.standing()));
+        }
+        Arc::new(index)
     }
 }
 

@@ -26,7 +26,8 @@ impl<V> Once<V> {
     where
         F: Future<Output = Result<V, Failure>>,
     {
-        self.0.get_or_init(find).await.as_ref().map_err(Clone::clone)
+        // In a box: it is found by one of thousands who ask, and all of them would be as large as what finds it.
+        self.0.get_or_init(|| Box::pin(find())).await.as_ref().map_err(Clone::clone)
     }
 }
 

@@ -117,11 +117,14 @@ impl Metrics {
         Ok(Self { reader: Some(reader), apart: settings.listen.is_some(), tasks, sent })
     }
 
-    /// Looks at the connections of `storage`, too.
+    /// Looks at the connections of `storage`, too, and at where lists are found.
     pub fn watch(&mut self, storage: Health) {
         self.tasks.push(tokio::spawn(async move {
             while let Some((used, idle, most)) = storage.connections() {
                 instruments::connections(used, idle, most);
+                if let Some(index) = &storage.engine.list_index {
+                    instruments::lists_indexed(index.is_used());
+                }
                 tokio::time::sleep(UPKEEP).await;
             }
         }));

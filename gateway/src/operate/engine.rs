@@ -1,6 +1,6 @@
 //! The operator's commands: `taskgate engine …`. Which engine answers whom, and copying from one to another.
 
-use super::progress::Copied as Progress;
+use super::{index::Index, progress::Copied as Progress};
 use crate::{
     config::Config,
     routes::{self, Wish},
@@ -14,6 +14,9 @@ use clap::{Args, Subcommand};
 use identity::Operator;
 use serde_json::{Value, json};
 use std::{io::Write as _, process::ExitCode};
+
+/// How a command ends that was told to stop before it was done.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// How many changes are listed.
 const CHANGES: u32 = 20;
@@ -38,6 +41,8 @@ enum Command {
     Unroute(Away),
     /// Copy relationships from one engine into another. Repeating it changes nothing
     Copy(Copy),
+    /// Have an engine's lists found beside the rows: its relationships are copied here, and kept here from then on
+    Index(Index),
 }
 
 #[derive(Args)]
@@ -70,7 +75,7 @@ struct Away {
 }
 
 #[derive(Args)]
-struct Copy {
+pub(super) struct Copy {
     /// The engine to read: one that can be read through
     #[arg(long, value_name = "ENGINE", value_parser = EngineName::parse)]
     from: EngineName,
@@ -109,7 +114,10 @@ async fn execute(storage: &Storage, Engine { command, json }: Engine) -> anyhow:
         Command::Unroute(Away { resource, account, reason }) => {
             change(storage, Wish { resource, account, engine: None, shadow: None, reason }, json).await?;
         }
-        Command::Copy(copy) => return copy.run(storage, json).await,
+        Command::Copy(copy) => {
+            return Ok(if copy.run(storage, json).await? { INTERRUPTED.into() } else { ExitCode::SUCCESS });
+        }
+        Command::Index(index) => return index.run(storage, json).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -121,6 +129,9 @@ async fn list(storage: &Storage, json: bool) -> anyhow::Result<()> {
     let mut lines: Vec<_> = routes.iter().map(|route| said_of_route(route, json)).collect();
     if !json {
         lines.push(format!("everything else goes to {default}"));
+    }
+    if let Some(index) = &storage.engine.list_index {
+        lines.extend(super::index::said(index, json).await?);
     }
     lines.extend(changes.iter().map(|change| said_of_change(change, json)));
     write(&lines)
@@ -165,7 +176,7 @@ fn name(kind: Kind, account: Option<&str>) -> String {
     format!("{kind} of {}", account.unwrap_or("every other account"))
 }
 
-fn write(lines: &[String]) -> anyhow::Result<()> {
+pub(super) fn write(lines: &[String]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}")?;
@@ -185,7 +196,13 @@ struct Total {
 }
 
 impl Copy {
-    async fn run(self, storage: &Storage, json: bool) -> anyhow::Result<ExitCode> {
+    /// All of one engine into another.
+    pub(super) const fn whole(from: EngineName, to: EngineName) -> Self {
+        Self { from, to, kind: None, account: None, after: None, dry_run: false }
+    }
+
+    /// Copies, and says what came of it. Whether it was interrupted.
+    pub(super) async fn run(self, storage: &Storage, json: bool) -> anyhow::Result<bool> {
         let (from, to) = (&self.from, &self.to);
         let source = storage.engine.readable.get(from);
         let source = source.with_context(|| format!("the engine `{from}` cannot be read through"))?;
@@ -206,7 +223,7 @@ impl Copy {
         let ended = self.work(&copying, &mut total, &progress).await;
         progress.clear();
         self.report(&total, &ended, json)?;
-        Ok(if ended? { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        ended
     }
 
     /// Copies page by page. Whether it was interrupted.

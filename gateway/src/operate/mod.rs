@@ -3,6 +3,7 @@
 
 mod engine;
 mod explain;
+mod index;
 mod progress;
 mod report;
 mod scan;

@@ -26,6 +26,7 @@ mod fields;
 mod key_kills;
 mod keys;
 mod kills;
+mod list_index;
 mod matrix;
 mod metrics;
 mod observability;

@@ -182,7 +182,7 @@ async fn w10_an_account_moves_from_one_engine_to_another_while_gateways_run() {
     assert_eq!(disagreements(server).await, base, "{}", server.log());
 
     // Somebody takes something away behind the gateways' back: that is counted, and decides nothing.
-    take_away(&tasks[0], "viewer", viewer.id()).await;
+    take_away(&url, &tasks[0], "viewer", viewer.id()).await;
     eventually("a disagreement is counted", async || {
         assert!(sees(&viewer, &tasks[0]).await, "the first decides");
         disagreements(server).await > base
@@ -207,7 +207,7 @@ async fn w10_an_account_moves_from_one_engine_to_another_while_gateways_run() {
             assert!(!sees(&server.stranger(), task).await);
         }
     }
-    take_away(&tasks[0], "viewer", viewer.id()).await;
+    take_away(&url, &tasks[0], "viewer", viewer.id()).await;
     for server in [server, &other] {
         assert!(!sees(&account.caller("viewer", server), &tasks[0]).await, "it is SpiceDB that answers now");
     }

@@ -64,14 +64,14 @@ async fn denied_is_missing_everywhere() {
 }
 
 /// A SpiceDB of one test's own.
-struct Own {
-    url: String,
+pub struct Own {
+    pub url: String,
     child: Child,
 }
 
 impl Own {
     /// Starts one that holds a schema.
-    fn start(schema: &Path) -> Self {
+    pub fn start(schema: &Path) -> Self {
         let start = std::env::var("TEST_SPICEDB_START").expect("run these tests with `tests/run`");
         let mut words = start.split(' ');
         let mut command = Command::new(words.next().unwrap());
@@ -236,4 +236,4 @@ async fn what_is_written_at_one_gateway_is_seen_at_another_by_whoever_says_how_f
     assert_eq!(read(owner, &path, Some("nonsense")).await.status, 400);
 }
 
-const CONSISTENCY: &str = "taskgate-consistency";
+pub const CONSISTENCY: &str = "taskgate-consistency";

@@ -22,6 +22,7 @@ const PORTS: &[&str] =
 const STORE: &[&str] = &[
     "authz",
     "authz-router",
+    "authz-index",
     "agents",
     "api-keys",
     "tasks",
@@ -66,6 +67,7 @@ const ROOMS: &[Room] = &[
         may_use: &["authz"],
         must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
     },
+    Room { name: "authz-index", may_use: &["authz"], must_not_reach: IO },
     Room { name: "authz-graph", may_use: &["authz", "coalesce"], must_not_reach: &["axum", "async-graphql"] },
     // The crate with SpiceDB's messages brings tonic's server along, and with it axum.
     Room { name: "authz-spicedb", may_use: &["authz"], must_not_reach: &["async-graphql", "sqlx", "redis"] },
@@ -104,6 +106,7 @@ const ROOMS: &[Room] = &[
             "instruments",
             "authz-graph",
             "authz-router",
+            "authz-index",
             "authz-spicedb",
             "authz-proxy",
             "cache-redis",

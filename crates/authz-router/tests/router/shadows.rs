@@ -22,7 +22,7 @@ async fn listed(engine: &dyn Authorizer, who: &str) -> BTreeSet<Arc<str>> {
     let found = engine.lookup(&Principal::user(who), Kind::Task, Action::Read, None, READ).await.unwrap();
     match found {
         Lookup::Within(Extent::Ids(ids)) => (*ids).clone(),
-        Lookup::Within(_) | Lookup::TooMany => BTreeSet::new(),
+        Lookup::Within(_) | Lookup::Among(_) | Lookup::TooMany => BTreeSet::new(),
     }
 }
 

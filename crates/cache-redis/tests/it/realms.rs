@@ -64,7 +64,7 @@ impl Authorizer for Judging {
                 let known = authz::RegistrationScan::page(&self.graph, kind, None, u32::MAX).await?;
                 Ok(Lookup::ids(known.into_iter().map(|known| known.id).filter(|id| may(id)).collect()))
             }
-            found @ (Lookup::Within(_) | Lookup::TooMany) => Ok(found),
+            found @ (Lookup::Within(_) | Lookup::Among(_) | Lookup::TooMany) => Ok(found),
         }
     }
 
@@ -268,7 +268,7 @@ fn step() -> impl Strategy<Value = Step> {
 async fn list(engine: &dyn Authorizer, who: &Principal) -> BTreeSet<Arc<str>> {
     match engine.lookup(who, Kind::Task, Action::Read, Some(10), READ).await.unwrap() {
         Lookup::Within(Extent::Ids(ids)) => (*ids).clone(),
-        Lookup::Within(_) | Lookup::TooMany => panic!("it names what it finds"),
+        Lookup::Within(_) | Lookup::Among(_) | Lookup::TooMany => panic!("it names what it finds"),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The router's instruments: which engine answers whom, and what a second one would have said.
 
-use super::{Instrument, Label, counter, engine::RESOURCE};
+use super::{Instrument, Label, counter, engine::RESOURCE, gauge};
 use authz::Action;
 use authz_router::{Outcome, Skipped, Written};
+use metrics::Unit;
 
 /// Of the series with a resource and an action, only those of permissions there are.
 const ACTION: Label = Label::of(
@@ -51,6 +52,13 @@ pub const TOLD: Instrument = counter(
     &[WRITTEN, Label::of("outcome", &["took", "missed"])],
     "Writes that engines were told of in passing, without deciding anything: shadows, and those of other accounts.",
 );
+/// Whether lists are found in an index.
+pub const LISTS_INDEXED: Instrument = gauge(
+    "taskgate_engine_lists_indexed",
+    Unit::Count,
+    &[],
+    "1 where the lists of SpiceDB are found beside the rows, 0 where it finds them itself: there is no index, it is not complete, or what changed may not have been told yet. Not there without SpiceDB.",
+);
 /// Questions and writes for an engine that there is none of.
 pub const UNROUTABLE: Instrument = counter(
     "taskgate_engine_unroutable_total",
@@ -59,4 +67,4 @@ pub const UNROUTABLE: Instrument = counter(
 );
 
 /// All of them.
-pub const ALL: &[Instrument] = &[SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, UNROUTABLE];
+pub const ALL: &[Instrument] = &[SHADOW_COMPARISONS, SHADOW_SKIPPED, TOLD, LISTS_INDEXED, UNROUTABLE];

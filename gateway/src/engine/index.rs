@@ -1,0 +1,166 @@
+//! An index for the lists of `SpiceDB`, beside the rows: this process's part in keeping it, and whether it is used here.
+
+use async_trait::async_trait;
+use authz::{Authorizer, ConsistencyToken, EngineError};
+use authz_index::{Index, IndexError, IndexStore, Standing};
+use authz_router::{EngineName, Routes};
+use authz_spicedb::{Change, Follower, SpiceDb, Turn, Watcher};
+use backon::{ExponentialBuilder, Retryable as _};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How long it takes, at most, to be told of what changed while nobody followed.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How long lists are found by the engine after it was lost, or after something could not be written: longer than a
+/// watch waits before it tries again.
+const AFTER_TROUBLE: Duration = Duration::from_secs(30);
+/// How many relationships are written at a time.
+const CHUNK: usize = 500;
+
+/// The index, as this process sees it.
+pub struct ListIndex {
+    store: Arc<dyn IndexStore>,
+    engine: SpiceDb,
+    beside: Arc<dyn Authorizer>,
+    standing: Arc<Standing>,
+    following: Mutex<Option<(i64, Watcher)>>,
+}
+
+impl ListIndex {
+    /// Whose lists they are.
+    pub const ENGINE: EngineName = EngineName::SPICEDB;
+
+    /// The index of `engine` in the relationships `beside` the rows. Nothing is kept until it is [read](Self::read).
+    pub(super) fn new(store: Arc<dyn IndexStore>, engine: SpiceDb, beside: Arc<dyn Authorizer>) -> Self {
+        Self { store, engine, beside, standing: Arc::default(), following: Mutex::default() }
+    }
+
+    /// Whether it is kept here, and used.
+    pub(super) fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
+    /// Whether lists are found in it here.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.standing.is_used()
+    }
+
+    /// Where it is kept how it stands.
+    #[must_use]
+    pub fn store(&self) -> &dyn IndexStore {
+        &*self.store
+    }
+
+    /// A moment up to which a copy that begins now knows of everything.
+    pub async fn moment(&self) -> Result<ConsistencyToken, EngineError> {
+        self.engine.moment().await
+    }
+
+    /// Reads how it stands, and keeps and uses it accordingly. Within a runtime.
+    ///
+    /// Where the embedded engine decides for anybody, nothing it decides by may come from elsewhere: then there is no
+    /// index, and one that was complete no longer is.
+    pub async fn read(&self, routes: &Routes) -> Result<(), IndexError> {
+        let found = self.store.index(Self::ENGINE.as_str()).await?;
+        let decides = routes.answering().contains(&EngineName::GRAPH);
+        if let Some(Index { epoch, complete: true, .. }) = found
+            && decides
+            && self.store.settle(Self::ENGINE.as_str(), epoch, false).await?
+        {
+            tracing::warn!(
+                "the embedded engine answers callers: the index of SpiceDB's lists is not complete any more"
+            );
+        }
+        self.keep(found.filter(|_| !decides));
+        Ok(())
+    }
+
+    fn keep(&self, found: Option<Index>) {
+        let mut following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Index { epoch, reached, complete }) = found else {
+            *following = None;
+            return self.standing.is(false, false);
+        };
+        if following.as_ref().is_none_or(|(followed, _)| *followed != epoch) {
+            self.standing.lags(SETTLING);
+            let fed = Fed {
+                store: Arc::clone(&self.store),
+                epoch,
+                beside: Arc::clone(&self.beside),
+                standing: Arc::clone(&self.standing),
+            };
+            *following = Some((epoch, Watcher::start(self.engine.clone(), Arc::new(fed), Some(reached))));
+        }
+        self.standing.is(true, complete);
+    }
+}
+
+/// What is told of changes, and writes them into the index.
+struct Fed {
+    store: Arc<dyn IndexStore>,
+    epoch: i64,
+    beside: Arc<dyn Authorizer>,
+    standing: Arc<Standing>,
+}
+
+impl Fed {
+    async fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
+        let turned = |turn| {
+            let changes = changes.iter().filter(move |change| change.turn == turn);
+            changes.map(|change| change.relationship.clone()).collect::<Vec<_>>()
+        };
+        // They were made at once, so none is of the same relationship as another.
+        for chunk in turned(Turn::Added).chunks(CHUNK) {
+            self.beside.grant(chunk).await?;
+        }
+        for chunk in turned(Turn::Removed).chunks(CHUNK) {
+            self.beside.revoke(chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Does it until it is done.
+    async fn insist<T, E: Error + 'static, F>(&self, what: impl FnMut() -> F + Send)
+    where
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(50));
+        let pauses = pauses.with_max_delay(Duration::from_secs(5)).without_max_times();
+        let notify = |error: &E, _| {
+            self.standing.lags(AFTER_TROUBLE);
+            tracing::warn!(error = error as &dyn Error, "the index of SpiceDB's lists cannot be written");
+        };
+        drop(what.retry(pauses).notify(notify).await);
+    }
+}
+
+#[async_trait]
+impl Follower for Fed {
+    async fn changed(&self, changes: &[Change], through: &ConsistencyToken) {
+        self.insist(|| self.apply(changes)).await;
+        // Each time: what is the last for days must not be a moment that SpiceDB has forgotten by then.
+        let name = ListIndex::ENGINE;
+        self.insist(|| self.store.reach(name.as_str(), self.epoch, through)).await;
+    }
+
+    async fn missed(&self) {
+        self.standing.is(true, false);
+        tracing::error!(
+            "SpiceDB has not told of all that changed: it finds lists itself until `taskgate engine index spicedb` was run"
+        );
+        let name = ListIndex::ENGINE;
+        self.insist(|| self.store.settle(name.as_str(), self.epoch, false)).await;
+    }
+
+    async fn interrupted(&self, error: &EngineError) {
+        self.standing.lags(AFTER_TROUBLE);
+        tracing::warn!(
+            error = error as &dyn Error,
+            "SpiceDB does not tell of changes: it finds lists itself meanwhile"
+        );
+    }
+}
