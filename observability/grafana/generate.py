@@ -130,6 +130,8 @@ DASHBOARDS = {
                   "authorization.md#routes-lead-nowhere", "ops", (rate("taskgate_engine_told_total", "op, outcome"), "{{op}}, {{outcome}}")),
             panel("To an engine that is not there", "Questions and writes that failed, because a route leads to an engine that a gateway does not have.",
                   "authorization.md#routes-lead-nowhere", "ops", (rate("taskgate_engine_unroutable_total", "instance"), "{{instance}}")),
+            panel("Lists of SpiceDB in an index", "1 where its lists are found beside the rows. 0: it finds them itself, or there is no SpiceDB.",
+                  "authorization.md#the-engine-is-slow", "short", ("max by (instance) (taskgate_engine_lists_indexed)", "{{instance}}")),
         ]),
     ]),
     "gateway": ("Taskgate: the gateway", [

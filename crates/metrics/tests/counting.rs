@@ -169,6 +169,7 @@ fn everything() {
     routing.skipped(authz_router::Skipped::Overload);
     routing.told(authz_router::Written::Revoke, false);
     routing.unroutable();
+    instruments::lists_indexed(true);
     instruments::build("1.2.3");
     instruments::connections(1, 2, 16);
 }

@@ -148,6 +148,8 @@ impl Follower for Fed {
     }
 
     async fn missed(&self) {
+        // Whoever reads how it stands before that is written must not use it, either.
+        self.standing.lags(AFTER_TROUBLE);
         self.standing.is(true, false);
         tracing::error!(
             "SpiceDB has not told of all that changed: it finds lists itself until `taskgate engine index spicedb` was run"

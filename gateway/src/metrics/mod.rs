@@ -122,9 +122,7 @@ impl Metrics {
         self.tasks.push(tokio::spawn(async move {
             while let Some((used, idle, most)) = storage.connections() {
                 instruments::connections(used, idle, most);
-                if let Some(index) = &storage.engine.list_index {
-                    instruments::lists_indexed(index.is_used());
-                }
+                instruments::lists_indexed(storage.engine.list_index.as_ref().is_some_and(|index| index.is_used()));
                 tokio::time::sleep(UPKEEP).await;
             }
         }));
