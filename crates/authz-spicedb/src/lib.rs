@@ -53,6 +53,15 @@ const REMOVED: u32 = 1_000;
 /// The calls of one batch that are under way at a time.
 const ABREAST: usize = 8;
 
+/// How often a connection on which something is open is pinged. gRPC servers end one that does so more often than each
+/// five minutes: <https://github.com/grpc/grpc/blob/master/doc/keepalive.md#faq>.
+const PING: Duration = Duration::from_secs(330);
+/// After how long of silence the operating system asks whether anybody is there, and how often it asks again. Servers do
+/// not mind that.
+const SILENCE: Duration = Duration::from_secs(20);
+const PROBE: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
+
 /// Where `SpiceDB` is, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -125,7 +134,10 @@ impl SpiceDb {
         let channel = endpoint
             .tcp_nodelay(true)
             .connect_timeout(settings.timeout)
-            .http2_keep_alive_interval(Duration::from_secs(30))
+            .tcp_keepalive(Some(SILENCE))
+            .tcp_keepalive_interval(Some(PROBE))
+            .tcp_keepalive_retries(Some(PROBES))
+            .http2_keep_alive_interval(PING)
             .connect_lazy();
         let token = settings.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()).parse());
         let mut token: Option<MetadataValue<Ascii>> = token.transpose().map_err(|_| BadSettings::Token)?;

@@ -26,7 +26,7 @@ pub trait Follower: Send + Sync {
 
 /// Watches as long as it is kept.
 ///
-/// A connection that dies without a word is noticed when pings are not answered, within a minute.
+/// A connection that dies without a word is noticed within a minute, and one that dies behind a proxy within six.
 pub struct Watcher(JoinHandle<()>);
 
 impl Watcher {
