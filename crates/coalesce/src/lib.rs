@@ -63,7 +63,7 @@ struct State<Q, A, E> {
 
 struct Waiting<Q, A, E> {
     question: Q,
-    /// What the asker is doing, for whoever follows its trace.
+    /// What the asker is doing, where somebody follows its trace.
     span: Span,
     answer: oneshot::Sender<Result<A, Unanswered<E>>>,
 }
@@ -87,7 +87,7 @@ impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Coalescer<Q, A, E
     /// Asks one question, alone or together with others.
     pub async fn ask(&self, question: Q) -> Result<A, Unanswered<E>> {
         let (answer, answered) = oneshot::channel();
-        if let Some(boarded) = self.shared.queue(Waiting { question, span: Span::current(), answer }) {
+        if let Some(boarded) = self.shared.queue(Waiting { question, span: traced::span(), answer }) {
             Flight(Arc::clone(&self.shared)).start(boarded);
         }
         answered.await.unwrap_or(Err(Unanswered::Lost))

@@ -5,10 +5,10 @@ use crate::{
     registry::cache::{
         CACHE_EVICTION_DURATION, CACHE_EVICTIONS, CACHE_HITS, CACHE_LEASES, CACHE_MISSES, CACHE_UNANSWERED,
     },
-    traced::in_trace,
 };
 use metrics::{counter, histogram};
 use std::time::Duration;
+use traced::in_trace;
 use tracing::{Span, field::Empty};
 
 /// Where an answer was kept.
@@ -83,4 +83,23 @@ pub fn asks_redis(command: &str) -> Span {
         db.system.name = "redis",
         db.operation.name = command,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::{Level, error_span};
+
+    #[test]
+    fn only_what_belongs_to_a_trace_has_a_span_of_what_redis_is_asked() {
+        let all = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(std::io::sink).finish();
+        tracing::subscriber::with_default(all, || {
+            assert!(asks_redis("GET").is_none(), "asked on nobody's behalf");
+            error_span!(target: traced::UNTRACED, "request").in_scope(|| assert!(asks_redis("GET").is_none()));
+            error_span!("request").in_scope(|| {
+                assert!(!asks_redis("GET").is_disabled());
+                asks_redis("GET").in_scope(|| assert!(in_trace()));
+            });
+        });
+    }
 }

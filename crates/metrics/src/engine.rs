@@ -5,7 +5,6 @@ use crate::{
     registry::engine::{
         CALLS, DECISIONS, ENGINE_BATCH, ENGINE_CALLS, ENGINE_DURATION, GIVEN_UP, NONE, OUTCOMES, SEVERAL,
     },
-    traced::in_trace,
 };
 use async_trait::async_trait;
 use authz::{
@@ -13,6 +12,7 @@ use authz::{
     Kind, Lookup, Principal, Registration, Relationship, ResourceRef,
 };
 use std::{sync::Arc, time::Instant};
+use traced::in_trace;
 use tracing::{Instrument as _, Span, field::Empty};
 
 /// An engine, measured. It answers what the engine within answers.

@@ -13,7 +13,6 @@ mod handles;
 mod process;
 pub mod registry;
 mod routing;
-mod traced;
 
 pub use cache::{
     Layer, asks_redis, cache_evicted, cache_hits, cache_lease_began, cache_misses, cache_told, cache_unanswered,
@@ -26,4 +25,3 @@ pub use handles::recorder_stays;
 pub use process::{build, connections, statement};
 pub use registry::{Begins, Group, Instrument, Label, Shape, Values, instruments};
 pub use routing::{RoutingCounts, lists_indexed};
-pub use traced::{UNTRACED, in_trace};

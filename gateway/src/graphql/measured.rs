@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 
 /// The span of an operation, where it belongs to a trace.
 fn span(word: &str, trusted: Option<&str>) -> Span {
-    if !instruments::in_trace() {
+    if !traced::in_trace() {
         return Span::none();
     }
     tracing::debug_span!(

@@ -45,7 +45,7 @@ fn span(request: &Request, id: &str, route: Option<&str>) -> Span {
     let (method, path) = (known(request.method()), request.uri().path());
     let Some(caller) = traces::take_up(request.headers()) else {
         return tracing::error_span!(
-            target: instruments::UNTRACED,
+            target: traced::UNTRACED,
             "request",
             request.id = id,
             http.request.method = method,

@@ -3,7 +3,6 @@
 use crate::config;
 use anyhow::Context as _;
 use http::HeaderMap;
-use instruments::UNTRACED;
 use opentelemetry::{
     Context,
     propagation::{Extractor, TextMapPropagator as _},
@@ -16,6 +15,7 @@ use opentelemetry_sdk::{
     trace::{Sampler, SdkTracer, SdkTracerProvider},
 };
 use std::{sync::OnceLock, time::Duration};
+use traced::UNTRACED;
 use tracing::{Metadata, Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 use tracing_subscriber::{layer, registry::LookupSpan};
@@ -75,6 +75,8 @@ impl Traces {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
+            // Nothing here asks OpenTelemetry what is being done, only `tracing`.
+            .with_context_activation(false)
     }
 
     /// Sends what is left.
@@ -143,7 +145,7 @@ pub fn may_belong(what: &Metadata<'_>) -> bool {
 
 /// The context of what is being done, if it is a part of a trace.
 fn current() -> Option<Context> {
-    (are_made() && instruments::in_trace()).then(|| Span::current().context())
+    (are_made() && traced::in_trace()).then(|| Span::current().context())
 }
 
 /// Whether what is being done is traced, so that details are worth a span.

@@ -44,9 +44,10 @@ const ROOMS: &[Room] = &[
     Room { name: "trackers", may_use: &["authz"], must_not_reach: IO },
     Room { name: "checkpoints", may_use: &["authz"], must_not_reach: IO },
     Room { name: "conversations", may_use: &["authz"], must_not_reach: IO },
+    Room { name: "traced", may_use: &[], must_not_reach: IO },
     Room {
         name: "coalesce",
-        may_use: &[],
+        may_use: &["traced"],
         must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
     },
     // It waits and times out, but speaks to nobody: what it drives are ports.
@@ -58,7 +59,7 @@ const ROOMS: &[Room] = &[
     // In the folder `metrics`, which is the name of the facade it writes to.
     Room {
         name: "instruments",
-        may_use: &["authz", "authz-router", "dual-write"],
+        may_use: &["authz", "authz-router", "dual-write", "traced"],
         must_not_reach: &["axum", "async-graphql", "sqlx", "redis", "tonic", "reqwest"],
     },
     // It asks engines through their port, and speaks to none.
@@ -104,6 +105,7 @@ const ROOMS: &[Room] = &[
             "conversations",
             "dual-write",
             "instruments",
+            "traced",
             "authz-graph",
             "authz-router",
             "authz-index",

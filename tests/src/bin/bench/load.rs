@@ -1,6 +1,7 @@
 //! The load: one prepared request over kept-alive connections. Written by hand, so that the client
 //! costs as little as it can beside what it measures.
 
+use futures::future::join_all;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -80,28 +81,47 @@ fn whole(buffer: &[u8]) -> Option<usize> {
     (buffer.len() >= head + length).then_some(head + length)
 }
 
-/// Answers per second over `connections` connections for `time`.
-pub async fn throughput(request: &Request, connections: usize, time: Duration) -> f64 {
-    let until = Instant::now() + time;
-    let workers: Vec<_> = (0..connections)
-        .map(|_| {
-            let request = request.clone();
+/// Callers who send the same request again and again, each over a connection of its own.
+pub struct Callers {
+    request: Request,
+    connections: Vec<Connection>,
+}
+
+impl Callers {
+    /// So many of them.
+    pub async fn open(request: &Request, connections: usize) -> Self {
+        let connections = join_all((0..connections).map(|_| Connection::open(request))).await;
+        Self { request: request.clone(), connections }
+    }
+
+    /// Answers per second, for `time`.
+    pub async fn throughput(&mut self, time: Duration) -> f64 {
+        let until = Instant::now() + time;
+        let callers = self.connections.drain(..).map(|mut connection| {
+            let request = self.request.clone();
             tokio::spawn(async move {
-                let mut connection = Connection::open(&request).await;
                 let mut answers = 0_u32;
                 while Instant::now() < until {
                     connection.send(&request).await;
                     answers += 1;
                 }
-                answers
+                (connection, answers)
             })
-        })
-        .collect();
-    let mut answers = 0.0;
-    for worker in workers {
-        answers += f64::from(worker.await.unwrap());
+        });
+        let callers: Vec<_> = callers.collect();
+        let mut answers = 0.0;
+        for caller in callers {
+            let (connection, answered) = caller.await.unwrap();
+            self.connections.push(connection);
+            answers += f64::from(answered);
+        }
+        answers / time.as_secs_f64()
     }
-    answers / time.as_secs_f64()
+}
+
+/// Answers per second over `connections` connections for `time`.
+pub async fn throughput(request: &Request, connections: usize, time: Duration) -> f64 {
+    Callers::open(request, connections).await.throughput(time).await
 }
 
 /// The value in the middle.
