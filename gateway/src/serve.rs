@@ -82,7 +82,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         introspection: config.introspection,
     });
     let router = router(&config, &app, &storage, &metrics)?;
-    let server = axum::serve(listener, router).with_graceful_shutdown(told_to_stop()?);
+    let server = axum::serve(listener, router.into_make_service()).with_graceful_shutdown(told_to_stop()?);
     greet(&url, storage.health.kind, demo.as_ref())?;
     if let (Some(demo), Some(path)) = (&demo, &config.demo_file) {
         demo.write(path)?;
