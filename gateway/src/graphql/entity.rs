@@ -6,6 +6,7 @@
 use super::{
     access::{Session, both, looked_ahead},
     agent::AgentNode,
+    plain::{Found, Perhaps},
     task::{TaskNode, Tasks},
     tracker::TrackerNode,
 };
@@ -31,6 +32,14 @@ pub enum Node {
     Agent(AgentNode),
     /// A tracker.
     Tracker(TrackerNode),
+}
+
+impl Perhaps for Node {
+    type Plain = TaskNode;
+
+    fn plain(&self) -> Option<&TaskNode> {
+        if let Self::Task(task) = self { Some(task) } else { None }
+    }
 }
 
 /// What an id is to be the id of.
@@ -173,11 +182,11 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100.")] ids: Vec<ID>,
-    ) -> Result<Option<Vec<Option<Result<Node, Failure>>>>, Failure> {
+    ) -> Result<Option<Found<Node>>, Failure> {
         if ids.len() > NODES {
             return Err(Failure::invalid(format!("`ids` must be at most {NODES}")));
         }
         let sought: Vec<_> = ids.iter().map(|id| (Sought::Any, id.as_str())).collect();
-        Ok(Some(find::<Node>(ctx, &sought).await?.into_iter().map(Some).collect()))
+        Ok(Some(Found(find::<Node>(ctx, &sought).await?.into_iter().map(Some).collect())))
     }
 }

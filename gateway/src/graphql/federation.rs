@@ -6,6 +6,7 @@
 use super::{
     agent::AgentNode,
     entity::{Node, Sought, find},
+    plain::{Found, Perhaps},
     task::TaskNode,
     tracker::TrackerNode,
 };
@@ -52,6 +53,14 @@ impl From<Node> for Entity {
             Node::Agent(agent) => Self::Agent(agent),
             Node::Tracker(tracker) => Self::Tracker(tracker),
         }
+    }
+}
+
+impl Perhaps for Entity {
+    type Plain = TaskNode;
+
+    fn plain(&self) -> Option<&TaskNode> {
+        if let Self::Task(task) = self { Some(task) } else { None }
     }
 }
 
@@ -108,13 +117,13 @@ impl FederationQuery {
         &self,
         ctx: &Context<'_>,
         representations: Vec<Representation>,
-    ) -> Result<Vec<Option<Result<Entity, Failure>>>, Failure> {
+    ) -> Result<Found<Entity>, Failure> {
         if representations.len() > ENTITIES {
             return Err(Failure::invalid(format!("`representations` must be at most {ENTITIES}")));
         }
         let sought: Vec<_> = representations.iter().map(|wanted| (wanted.sought, wanted.id.as_str())).collect();
         let found = find::<Entity>(ctx, &sought).await?;
-        Ok(found.into_iter().map(|node| Some(node.map(Entity::from))).collect())
+        Ok(Found(found.into_iter().map(|node| Some(node.map(Entity::from))).collect()))
     }
 
     /// For composition: this graph's schema.

@@ -26,6 +26,7 @@ mod media;
 mod orphans;
 mod page;
 mod persisted;
+mod plain;
 mod requires;
 mod routes;
 mod shared;

@@ -22,6 +22,11 @@ impl<'a> Stored<'a> {
     pub fn present(document: Option<&'a serde_json::Value>) -> Option<Self> {
         document.filter(|document| !document.is_null()).map(Self)
     }
+
+    /// The document as it travels.
+    pub fn written(&self) -> serde_json::Result<Value> {
+        Ok(Value::Binary(serde_json::to_vec(self.0)?.into()))
+    }
 }
 
 impl OutputType for Stored<'_> {
@@ -34,8 +39,7 @@ impl OutputType for Stored<'_> {
     }
 
     async fn resolve(&self, _: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let written = serde_json::to_vec(self.0).map_err(|error| ServerError::new(error.to_string(), Some(field.pos)));
-        Ok(Value::Binary(written?.into()))
+        self.written().map_err(|error| ServerError::new(error.to_string(), Some(field.pos)))
     }
 }
 

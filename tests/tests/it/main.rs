@@ -33,6 +33,7 @@ mod observability;
 mod operations;
 mod orphans;
 mod permissions;
+mod plain;
 mod proxy;
 mod routes;
 mod routing;

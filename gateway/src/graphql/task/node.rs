@@ -8,12 +8,13 @@ use crate::{
         agent::AgentNode,
         checkpoint::{self, Behind, ByTask, CheckpointNode, checkpoint_order},
         page::{Page, cost},
+        plain::Plain,
         shared::{Once, PerArguments},
         stored::Stored,
         tracker::TrackerNode,
     },
 };
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, ScalarType as _, Value, resolver_utils::enum_value};
 use authz::{
     Action, ActionSet, Allows, Holder, Id, Kind, Permit,
     action::{Marker, Read, Share, Update},
@@ -123,7 +124,7 @@ impl TaskNode {
     }
 
     /// Its row, for whoever holds a permit to it.
-    async fn row<A: Marker>(&self, permit: &Permit<authz::Task, A>) -> Result<&Task, Failure>
+    async fn permitted<A: Marker>(&self, permit: &Permit<authz::Task, A>) -> Result<&Task, Failure>
     where
         authz::Task: Allows<A>,
     {
@@ -133,7 +134,7 @@ impl TaskNode {
 
     /// Its row, for the fields that all who may read it are shown.
     async fn read(&self) -> Result<&Task, Failure> {
-        self.row::<Read>(&self.permit().await?).await
+        self.permitted::<Read>(&self.permit().await?).await
     }
 
     /// Whether it is there, for the viewer.
@@ -247,7 +248,7 @@ impl TaskNode {
     /// Who made it, as `user:ID` or `service_account:ID`.
     async fn creator(&self) -> Result<Option<String>, Failure> {
         let permit = self.permit::<Update>().await?;
-        let creator = self.row(&permit).await?.creator.open(&permit);
+        let creator = self.permitted(&permit).await?.creator.open(&permit);
         Ok(creator.and_then(Option::as_ref).map(ToString::to_string))
     }
 
@@ -258,6 +259,32 @@ impl TaskNode {
         let shown =
             |holder: &Holder| TaskAccess { principal: holder.principal.to_string(), role: Role::from(holder.role) };
         Ok(holders.get(&self.at).map(|holders| holders.iter().map(shown).collect()))
+    }
+}
+
+impl Plain for TaskNode {
+    type Row = Task;
+
+    async fn row(&self) -> Result<&Task, Failure> {
+        self.read().await
+    }
+
+    fn told(&self, row: &Task, field: &str) -> Option<Value> {
+        let text = |text: &Option<String>| text.clone().map(Value::String);
+        let time = |time: &Option<DateTime<Utc>>| time.as_ref().map(DateTime::to_value);
+        let value = match field {
+            "id" => Some(Value::String(row.id.as_str().to_owned())),
+            "name" => text(&row.name),
+            "status" => row.status.map(|status| enum_value(TaskStatus::from(status))),
+            "statusReason" => text(&row.status_reason),
+            "createdAt" => time(&row.created_at),
+            "updatedAt" => time(&row.updated_at),
+            "cleanedAt" => time(&row.cleaned_at),
+            "params" => Stored::present(row.params.as_ref()).map(|stored| stored.written()).transpose().ok()?,
+            "taskMetadata" => Stored::present(row.metadata.as_ref()).map(|stored| stored.written()).transpose().ok()?,
+            _ => return None,
+        };
+        Some(value.unwrap_or_default())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
         access::{Reach, Session},
         input::{Key, one_of, optional_object, typed},
         page::{OrderBy, Page, SortField, cost},
+        plain::Plainly,
     },
 };
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
@@ -56,7 +57,12 @@ pub struct TaskQuery;
 #[Object]
 impl TaskQuery {
     /// A task, by its id or by its name within the viewer's tenant: exactly one of the two.
-    async fn task(&self, ctx: &Context<'_>, id: Option<ID>, name: Option<String>) -> Result<Option<TaskNode>, Failure> {
+    async fn task(
+        &self,
+        ctx: &Context<'_>,
+        id: Option<ID>,
+        name: Option<String>,
+    ) -> Result<Option<Plainly<TaskNode>>, Failure> {
         let session = Session::of(ctx);
         let target = match one_of(id, name)? {
             Key::Id(id) => typed(&id),
@@ -66,7 +72,7 @@ impl TaskQuery {
         };
         let (reach, permit) = Reach::permitted::<TaskNode, Read>(ctx, target).await?;
         let row = session.app.stores.tasks.get(&[&permit]).await?.pop().ok_or_else(|| permit.hidden())?;
-        Ok(Some(TaskNode::alone(Tasks::known(reach, vec![row]))))
+        Ok(Some(Plainly(TaskNode::alone(Tasks::known(reach, vec![row])))))
     }
 
     /// The tasks the viewer may read.
@@ -78,7 +84,7 @@ impl TaskQuery {
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
         #[graphql(desc = "Only those that fit.")] filter: Option<TaskFilter>,
         #[graphql(desc = "Newest first, unless said otherwise.")] order_by: Option<OrderBy<TaskOrderField>>,
-    ) -> Result<Option<Page<TaskNode>>, Failure> {
+    ) -> Result<Option<Page<Plainly<TaskNode>>>, Failure> {
         let session = Session::of(ctx);
         let (filter, by) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         let ask = by.ask("tasks", first, after.as_deref())?;
@@ -95,7 +101,8 @@ impl TaskQuery {
         let places: Vec<_> = found.rows.iter().map(|row| order.after(row)).collect();
         let reach = Reach::later::<Page<TaskNode>>(ctx, found.rows.iter().map(|row| row.id.clone()));
         let all = Tasks::known(reach, found.rows);
-        let nodes = places.into_iter().enumerate().map(|(at, place)| (place, TaskNode { all: all.clone(), at }));
+        let nodes =
+            places.into_iter().enumerate().map(|(at, place)| (place, Plainly(TaskNode { all: all.clone(), at })));
         Ok(Some(ask.page(nodes, found.more)))
     }
 }
