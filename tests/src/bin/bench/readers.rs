@@ -15,9 +15,6 @@ use std::{process::Stdio, time::Duration};
 
 const SIZE: u32 = 1_000_000;
 const READABLE: [u32; 4] = [10, 1_000, 100_000, SIZE];
-/// A SpiceDB that keeps relationships in memory takes seconds to look through a million.
-const SIZE_ELSEWHERE: u32 = 100_000;
-const READABLE_ELSEWHERE: [u32; 4] = [10, 1_000, 10_000, SIZE_ELSEWHERE];
 const ROUNDS: usize = 200;
 const TENANT: &str = "demo";
 
@@ -36,13 +33,13 @@ fn tokens() -> String {
         let who = reader(*readable);
         format!("[[tokens]]\ntoken = 'token-of-{who}'\nprincipal = 'user:{who}'\ntenant = '{TENANT}'\n")
     };
-    READABLE.iter().chain(READABLE_ELSEWHERE.get(2..3).unwrap()).map(token).collect()
+    READABLE.iter().map(token).collect()
 }
 
 /// Asks at one server for each reader, in turns: the median times, by how many they may read.
-async fn medians(server: &Server, readable: [u32; 4], document: &str) -> Vec<(u32, f64)> {
+async fn medians(server: &Server, document: &str) -> Vec<(u32, f64)> {
     let mut open = vec![];
-    for readable in readable {
+    for readable in READABLE {
         let who = reader(readable);
         let caller = As::new("reader", &server.demo.url(), Some(format!("token-of-{who}")), None);
         let seen = caller.gql(document, json!({})).await.data();
@@ -76,11 +73,11 @@ fn row(what: &str, medians: &[(u32, f64)]) -> f64 {
 }
 
 /// Tasks, and readers of that many of them, evenly spread; the newest is nobody's.
-async fn world(settings: Settings, size: u32, readable: [u32; 4]) -> Server {
+async fn world(settings: Settings) -> Server {
     let server = settings.start(Storage::Url).await;
-    growth::fill(&server, &server.caller("operator"), size).await;
-    for readable in readable {
-        let (who, step) = (reader(readable), size / readable);
+    growth::fill(&server, &server.caller("operator"), SIZE).await;
+    for readable in READABLE {
+        let (who, step) = (reader(readable), SIZE / readable);
         let held = format!(
             "INSERT INTO relationships (resource_kind, resource_id, relation, subject_kind, subject_id, resource_created_at)
              SELECT 'task', id, 'viewer', 'user', '{who}', created_at FROM
@@ -93,17 +90,17 @@ async fn world(settings: Settings, size: u32, readable: [u32; 4]) -> Server {
     server
 }
 
-fn head(size: u32, readable: [u32; 4]) {
-    println!("\na page of 50 of {size} tasks, by how many the caller may read: median milliseconds");
+fn head() {
+    println!("\na page of 50 of {SIZE} tasks, by how many the caller may read: median milliseconds");
     print!("  {:<40}", "");
-    for readable in readable {
+    for readable in READABLE {
         print!("{readable:>10}");
     }
     println!("{:>10}", "worst");
 }
 
 /// The median time for each reader, and how far the worst is from the one who may read the fewest: with relationships
-/// beside the rows, and in SpiceDB, with a cache and without.
+/// beside the rows, and in SpiceDB, whose lists are found beside them, with a cache and without.
 pub async fn measure() -> Vec<Bar> {
     let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(config.path(), tokens()).unwrap();
@@ -111,61 +108,54 @@ pub async fn measure() -> Vec<Bar> {
         .with("TASKGATE_CONFIG", config.path().to_str().unwrap())
         .with("TASKGATE_DATABASE__MAX_CONNECTIONS", "4");
 
-    let embedded = world(settings.clone(), SIZE, READABLE).await;
-    head(SIZE, READABLE);
-    let measured = row("embedded, newest first", &medians(&embedded, READABLE, DOCUMENT).await);
-    row("embedded, latest change first", &medians(&embedded, READABLE, CHANGED).await);
-    embedded.database().clone().drop().await;
+    let embedded = world(settings.clone()).await;
+    head();
+    let measured = row("embedded, newest first", &medians(&embedded, DOCUMENT).await);
+    row("embedded, latest change first", &medians(&embedded, CHANGED).await);
+    let database = embedded.database().clone();
     drop(embedded);
 
-    let elsewhere = with_spicedb(settings.clone()).await;
-    let beside = world(settings, SIZE_ELSEWHERE, READABLE_ELSEWHERE).await;
-    give(&beside, READABLE_ELSEWHERE).await;
-    head(SIZE_ELSEWHERE, READABLE_ELSEWHERE);
-    let kept = with_cache(elsewhere.clone()).start_on(beside.database().clone()).await;
-    row("SpiceDB, kept, newest first", &medians(&kept, READABLE_ELSEWHERE, DOCUMENT).await);
+    let elsewhere = with_spicedb(settings).await;
+    give(&database).await;
+    let kept = with_cache(elsewhere.clone()).start_on(database.clone()).await;
+    index(&kept, &database).await;
+    let with_cache = row("SpiceDB, kept, newest first", &medians(&kept, DOCUMENT).await);
     drop(kept);
-    let indexed = indexed(beside.database(), &elsewhere).await;
-    beside.database().run("DELETE FROM relationship_indexes").await;
-    let bare = elsewhere.start_on(beside.database().clone()).await;
-    row("SpiceDB, newest first", &medians(&bare, READABLE_ELSEWHERE, DOCUMENT).await);
+    let bare = elsewhere.start_on(database.clone()).await;
+    tokio::time::sleep(SOON).await;
+    let without = row("SpiceDB, newest first", &medians(&bare, DOCUMENT).await);
     drop(bare);
-    beside.database().clone().drop().await;
-    let bar = |what: &str, measured| {
-        let what = format!("page of 50 of {what}: slowest reader of the one who may read 10");
+    database.drop().await;
+    let bar = |engine: &str, measured| {
+        let what = format!("page of 50 of 1,000,000, {engine}: slowest reader of the one of 10");
         Bar { what, measured, limit: 2.0, at_least: false }
     };
-    vec![bar("1,000,000", measured), bar("100,000 in SpiceDB with an index", indexed)]
+    vec![bar("embedded", measured), bar("SpiceDB, kept", with_cache), bar("SpiceDB", without)]
 }
 
+/// When a gateway has heard that lists are indexed.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Tells SpiceDB what its readers may read.
-async fn give(server: &Server, readable: [u32; 4]) {
-    for readable in readable {
+async fn give(database: &Database) {
+    for readable in READABLE {
         let who = reader(readable);
         let of = format!("SELECT resource_id FROM relationships WHERE subject_kind = 'user' AND subject_id = '{who}'");
-        let tasks = server.database().rows(&of).await;
+        let tasks = database.rows(&of).await;
         let tasks: Vec<_> = tasks.iter().map(|row| row.trim_matches(['(', ')']).to_owned()).collect();
         spicedb::give(&spicedb::url(), &tasks, "viewer", &who).await;
     }
 }
 
-/// The same tasks and readers, with SpiceDB to decide, whose lists are found beside the rows.
-async fn indexed(database: &Database, elsewhere: &Settings) -> f64 {
-    let kept = with_cache(elsewhere.clone()).start_on(database.clone()).await;
-    // The relationships stand there already, and a SpiceDB that keeps them in memory takes very long to be read through.
-    let mut copying = kept.command(&["engine", "index", "spicedb"]).stdout(Stdio::null()).spawn().unwrap();
+/// Has the lists of SpiceDB found beside the rows. The relationships stand there already, and a SpiceDB that keeps them
+/// in memory takes very long to be read through.
+async fn index(gateway: &Server, database: &Database) {
+    let mut copying = gateway.command(&["engine", "index", "spicedb"]).stdout(Stdio::null()).spawn().unwrap();
     while database.number("SELECT count(*) FROM relationship_indexes").await == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     copying.kill().unwrap();
     copying.wait().unwrap();
     database.run("UPDATE relationship_indexes SET complete = true; NOTIFY taskgate_engine_routes").await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let measured = row("SpiceDB, kept, indexed, newest first", &medians(&kept, READABLE_ELSEWHERE, DOCUMENT).await);
-    drop(kept);
-    let bare = elsewhere.clone().start_on(database.clone()).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    row("SpiceDB, indexed, newest first", &medians(&bare, READABLE_ELSEWHERE, DOCUMENT).await);
-    drop(bare);
-    measured
+    tokio::time::sleep(SOON).await;
 }
