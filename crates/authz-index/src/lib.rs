@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | a registration, a grant | into the index, then to the engine: what the engine knows of is never missing |
 //! | a deregistration | to the engine, then out of the index: an id does not come back |
-//! | a revocation | to the engine. Whoever [follows](IndexStore) the engine's changes takes it out of the index, in their order: one gateway's must not overtake another's grant |
+//! | a revocation | to the engine, and [out of the index](TakenOut) |
 //!
 //! *Invariant: the index holds all that the engine holds, and perhaps more.* More costs a check. Less would be a list with
 //! holes, so an index of which that is not known is [not used](Standing): the engine finds lists itself, as without one.
@@ -22,10 +22,21 @@ pub use store::{Index, IndexError, IndexStore};
 
 use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Holder, Kind,
-    Lookup, Principal, Registration, Relationship, ResourceRef,
+    Action, Authorizer, Behalf, Bound, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder,
+    Kind, Lookup, Principal, Registration, Relationship, ResourceRef,
 };
 use std::sync::Arc;
+
+/// Who takes out of an index what is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOut {
+    /// Whoever [follows](IndexStore) the engine's changes, in their order: one gateway's revocation cannot overtake
+    /// another's grant.
+    ByFollowing,
+    /// Whoever revokes, since the engine tells nobody. Of a role that one gateway takes away while another gives it, the
+    /// engine may keep what the index has let go of; it is listed when it is given again.
+    ByRevoking,
+}
 
 /// An engine whose lists are found in an index.
 #[derive(Clone)]
@@ -33,13 +44,19 @@ pub struct Indexed {
     engine: Arc<dyn Authorizer>,
     index: Arc<dyn Authorizer>,
     standing: Arc<Standing>,
+    taken_out: TakenOut,
 }
 
 impl Indexed {
     /// `engine`, with its relationships also in `index`: an engine beside the rows.
     #[must_use]
-    pub fn new(engine: Arc<dyn Authorizer>, index: Arc<dyn Authorizer>, standing: Arc<Standing>) -> Self {
-        Self { engine, index, standing }
+    pub fn new(
+        engine: Arc<dyn Authorizer>,
+        index: Arc<dyn Authorizer>,
+        standing: Arc<Standing>,
+        taken_out: TakenOut,
+    ) -> Self {
+        Self { engine, index, standing, taken_out }
     }
 }
 
@@ -65,8 +82,13 @@ impl Authorizer for Indexed {
     ) -> Result<Lookup, EngineError> {
         if most.is_some() && *consistency == Consistency::MinimizeLatency && self.standing.is_used() {
             let among = self.index.lookup(principal, kind, action, None, consistency).await?;
-            if let Lookup::Within(extent) = among {
-                return Ok(Lookup::Among(extent));
+            match among {
+                // Who is a member of what such an engine knows by itself.
+                Lookup::Within(Extent::Beside(beside)) if self.taken_out == TakenOut::ByRevoking => {
+                    return Ok(Lookup::Among(Extent::Beside(beside.whoever_is_a_member())));
+                }
+                Lookup::Within(extent) => return Ok(Lookup::Among(extent)),
+                Lookup::Among(_) | Lookup::TooMany => {}
             }
         }
         self.engine.lookup(principal, kind, action, most, consistency).await
@@ -95,7 +117,11 @@ impl Authorizer for Indexed {
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
-        self.engine.revoke(relationships).await
+        let token = self.engine.revoke(relationships).await?;
+        if self.taken_out == TakenOut::ByRevoking && self.standing.is_kept() {
+            self.index.revoke(relationships).await?;
+        }
+        Ok(token)
     }
 
     async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {

@@ -6,7 +6,7 @@ use authz::{
     Relationship, ResourceRef,
 };
 use authz_graph::MemoryGraph;
-use authz_index::{Indexed, Standing};
+use authz_index::{Indexed, Standing, TakenOut};
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -14,10 +14,14 @@ use std::{
 
 /// An engine whose index is kept, and complete.
 fn indexed() -> (Arc<MemoryGraph>, Arc<MemoryGraph>, Arc<Standing>, Arc<dyn Authorizer>) {
+    indexed_of(TakenOut::ByFollowing)
+}
+
+fn indexed_of(taken_out: TakenOut) -> (Arc<MemoryGraph>, Arc<MemoryGraph>, Arc<Standing>, Arc<dyn Authorizer>) {
     let (engine, index, standing) =
         (Arc::<MemoryGraph>::default(), Arc::<MemoryGraph>::default(), Arc::<Standing>::default());
     standing.is(true, true);
-    let whole = Arc::new(Indexed::new(engine.clone(), index.clone(), standing.clone()));
+    let whole = Arc::new(Indexed::new(engine.clone(), index.clone(), standing.clone(), taken_out));
     (engine, index, standing, whole)
 }
 
@@ -91,4 +95,24 @@ async fn it_holds_what_the_engine_holds_and_lets_go_of_what_is_gone() {
     whole.register(&registration("u", &alice)).await.unwrap();
     standing.is(true, true);
     assert!(!is_among(&*whole, &alice, "u").await);
+}
+
+#[tokio::test]
+async fn of_an_engine_that_tells_nobody_whoever_revokes_takes_it_out() {
+    let (_, _, standing, whole) = indexed_of(TakenOut::ByRevoking);
+    let (alice, bob) = (Principal::user("alice"), Principal::user("bob"));
+    whole.register(&registration("t", &alice)).await.unwrap();
+    let tenant = ResourceRef { kind: Kind::Tenant, id: "acme".into() };
+    whole.grant(&[Relationship::held(tenant, Relation::Member, &bob)]).await.unwrap();
+    let viewer = [Relationship::held(task("t"), Relation::Viewer, &bob)];
+    whole.grant(&viewer).await.unwrap();
+    assert!(is_among(&*whole, &bob, "t").await);
+    whole.revoke(&viewer).await.unwrap();
+    assert!(!is_among(&*whole, &bob, "t").await);
+    // What is not kept is not written.
+    whole.grant(&viewer).await.unwrap();
+    standing.is(false, false);
+    whole.revoke(&viewer).await.unwrap();
+    standing.is(true, true);
+    assert!(is_among(&*whole, &bob, "t").await);
 }

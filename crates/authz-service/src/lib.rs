@@ -9,6 +9,7 @@ mod told;
 
 pub use told::{Call, Trouble};
 
+use authz::{Authorizer as _, Kind, Principal, Relation, Relationship, ResourceRef};
 use authz_graph::MemoryGraph;
 use axum::{Router, extract::State, response::Response};
 use bytes::Bytes;
@@ -80,6 +81,17 @@ impl Service {
     #[must_use]
     pub fn graph(&self) -> MemoryGraph {
         self.shared.graph.clone()
+    }
+
+    /// Lets a user see these tasks, as somebody who may share them would have it.
+    pub async fn let_see(&self, user: &str, tasks: &[String]) {
+        let viewer = Principal::user(user);
+        for tasks in tasks.chunks(1_000) {
+            let seen = |task: &String| ResourceRef { kind: Kind::Task, id: task.as_str().into() };
+            let told: Vec<_> =
+                tasks.iter().map(|task| Relationship::held(seen(task), Relation::Viewer, &viewer)).collect();
+            self.shared.graph.grant(&told).await.unwrap();
+        }
     }
 
     /// Whoever brings `token`, as a bearer or as `x-api-key`, is this principal from now on.

@@ -96,6 +96,15 @@ impl Beside {
         let parent = schema::parent_rule(kind, action).map(|rule| Box::new(by(rule, None)));
         Some(by(schema::rule(kind, action)?, parent))
     }
+
+    /// The same, as if the principal were a member of every tenant: all that it finds, and perhaps more.
+    #[must_use]
+    pub fn whoever_is_a_member(self) -> Self {
+        let Self { principal, mut free, gated, parent } = self;
+        free.extend(gated);
+        let parent = parent.map(|parent| Box::new(parent.whoever_is_a_member()));
+        Self { principal, free, gated: Vec::new(), parent }
+    }
 }
 
 /// One edge of the authorization graph: `subject` is `relation` of `resource`.

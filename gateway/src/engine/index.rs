@@ -1,8 +1,9 @@
-//! An index for the lists of `SpiceDB`, beside the rows: this process's part in keeping it, and whether it is used here.
+//! An index for the lists of an engine elsewhere, beside the rows: this process's part in keeping it, and whether it is
+//! used here.
 
 use async_trait::async_trait;
-use authz::{Authorizer, ConsistencyToken, EngineError};
-use authz_index::{Index, IndexError, IndexStore, Standing};
+use authz::{Authorizer, ConsistencyToken, EngineError, RegistrationScan};
+use authz_index::{Index, IndexError, IndexStore, Standing, TakenOut};
 use authz_router::{EngineName, Routes};
 use authz_spicedb::{Change, Follower, SpiceDb, Turn, Watcher};
 use backon::{ExponentialBuilder, Retryable as _};
@@ -20,22 +21,70 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 /// How many relationships are written at a time.
 const CHUNK: usize = 500;
 
+/// What is kept beside the rows.
+pub trait Beside: Authorizer + RegistrationScan {}
+
+impl<E: Authorizer + RegistrationScan> Beside for E {}
+
+/// Whose lists they are.
+pub(super) enum Whose {
+    /// Those of `SpiceDB`, which tells of what others change in it.
+    SpiceDb(Box<SpiceDb>),
+    /// Those of an authorization service, which tells nobody. An operator has said that nobody else changes anything in
+    /// it, and that it lets nobody in by rules of its own.
+    Service,
+}
+
 /// The index, as this process sees it.
 pub struct ListIndex {
     store: Arc<dyn IndexStore>,
-    engine: SpiceDb,
-    beside: Arc<dyn Authorizer>,
+    whose: Whose,
+    beside: Arc<dyn Beside>,
+    /// When every gateway has heard of what was changed in the store, at the latest.
+    heard: Duration,
     standing: Arc<Standing>,
     following: Mutex<Option<(i64, Watcher)>>,
 }
 
 impl ListIndex {
-    /// Whose lists they are.
-    pub const ENGINE: EngineName = EngineName::SPICEDB;
+    /// An index in the relationships `beside` the rows. Nothing is kept until it is [read](Self::read).
+    pub(super) fn new(store: Arc<dyn IndexStore>, whose: Whose, beside: Arc<dyn Beside>, heard: Duration) -> Self {
+        Self { store, whose, beside, heard, standing: Arc::default(), following: Mutex::default() }
+    }
 
-    /// The index of `engine` in the relationships `beside` the rows. Nothing is kept until it is [read](Self::read).
-    pub(super) fn new(store: Arc<dyn IndexStore>, engine: SpiceDb, beside: Arc<dyn Authorizer>) -> Self {
-        Self { store, engine, beside, standing: Arc::default(), following: Mutex::default() }
+    /// The engine whose lists they are.
+    #[must_use]
+    pub const fn engine(&self) -> EngineName {
+        match self.whose {
+            Whose::SpiceDb(_) => EngineName::SPICEDB,
+            Whose::Service => EngineName::PROXY,
+        }
+    }
+
+    /// Whether the engine tells nobody of changes, so that nothing may be changed in it but from here.
+    #[must_use]
+    pub const fn is_ours_alone(&self) -> bool {
+        matches!(self.whose, Whose::Service)
+    }
+
+    /// Who takes out of it what is revoked.
+    pub(super) const fn taken_out(&self) -> TakenOut {
+        match self.whose {
+            Whose::SpiceDb(_) => TakenOut::ByFollowing,
+            Whose::Service => TakenOut::ByRevoking,
+        }
+    }
+
+    /// The relationships that it is in.
+    #[must_use]
+    pub fn beside(&self) -> &dyn Beside {
+        &*self.beside
+    }
+
+    /// How long to wait until every gateway keeps what was begun.
+    #[must_use]
+    pub const fn heard(&self) -> Duration {
+        self.heard
     }
 
     /// Whether it is kept here, and used.
@@ -57,7 +106,11 @@ impl ListIndex {
 
     /// A moment up to which a copy that begins now knows of everything.
     pub async fn moment(&self) -> Result<ConsistencyToken, EngineError> {
-        self.engine.moment().await
+        match &self.whose {
+            Whose::SpiceDb(engine) => engine.moment().await,
+            // There are none to go on from.
+            Whose::Service => Ok(ConsistencyToken::new("")),
+        }
     }
 
     /// Reads how it stands, and keeps and uses it accordingly. Within a runtime.
@@ -65,17 +118,33 @@ impl ListIndex {
     /// Where the embedded engine decides for anybody, nothing it decides by may come from elsewhere: then there is no
     /// index, and one that was complete no longer is.
     pub async fn read(&self, routes: &Routes) -> Result<(), IndexError> {
-        let found = self.store.index(Self::ENGINE.as_str()).await?;
+        let engine = self.engine();
+        if !self.is_ours_alone() {
+            self.give_up_unkept().await?;
+        }
+        let found = self.store.index(engine.as_str()).await?;
         let decides = routes.answering().contains(&EngineName::GRAPH);
         if let Some(Index { epoch, complete: true, .. }) = found
             && decides
-            && self.store.settle(Self::ENGINE.as_str(), epoch, false).await?
+            && self.store.settle(engine.as_str(), epoch, false).await?
         {
             tracing::warn!(
-                "the embedded engine answers callers: the index of SpiceDB's lists is not complete any more"
+                "the embedded engine answers callers: the index of {engine}'s lists is not complete any more"
             );
         }
         self.keep(found.filter(|_| !decides));
+        Ok(())
+    }
+
+    /// One that nobody follows is whole only as long as every gateway keeps it, and this one does not.
+    async fn give_up_unkept(&self) -> Result<(), IndexError> {
+        let unkept = EngineName::PROXY;
+        if let Some(Index { epoch, complete: true, .. }) = self.store.index(unkept.as_str()).await? {
+            self.store.settle(unkept.as_str(), epoch, false).await?;
+            tracing::warn!(
+                "lists of SpiceDB are found beside the rows here: the index of {unkept}'s is not complete any more"
+            );
+        }
         Ok(())
     }
 
@@ -85,7 +154,9 @@ impl ListIndex {
             *following = None;
             return self.standing.is(false, false);
         };
-        if following.as_ref().is_none_or(|(followed, _)| *followed != epoch) {
+        if let Whose::SpiceDb(engine) = &self.whose
+            && following.as_ref().is_none_or(|(followed, _)| *followed != epoch)
+        {
             self.standing.lags(SETTLING);
             let fed = Fed {
                 store: Arc::clone(&self.store),
@@ -93,7 +164,7 @@ impl ListIndex {
                 beside: Arc::clone(&self.beside),
                 standing: Arc::clone(&self.standing),
             };
-            *following = Some((epoch, Watcher::start(self.engine.clone(), Arc::new(fed), Some(reached))));
+            *following = Some((epoch, Watcher::start(SpiceDb::clone(engine), Arc::new(fed), Some(reached))));
         }
         self.standing.is(true, complete);
     }
@@ -103,7 +174,7 @@ impl ListIndex {
 struct Fed {
     store: Arc<dyn IndexStore>,
     epoch: i64,
-    beside: Arc<dyn Authorizer>,
+    beside: Arc<dyn Beside>,
     standing: Arc<Standing>,
 }
 
@@ -143,8 +214,7 @@ impl Follower for Fed {
     async fn changed(&self, changes: &[Change], through: &ConsistencyToken) {
         self.insist(|| self.apply(changes)).await;
         // Each time: what is the last for days must not be a moment that SpiceDB has forgotten by then.
-        let name = ListIndex::ENGINE;
-        self.insist(|| self.store.reach(name.as_str(), self.epoch, through)).await;
+        self.insist(|| self.store.reach(EngineName::SPICEDB.as_str(), self.epoch, through)).await;
     }
 
     async fn missed(&self) {
@@ -154,8 +224,7 @@ impl Follower for Fed {
         tracing::error!(
             "SpiceDB has not told of all that changed: it finds lists itself until `taskgate engine index spicedb` was run"
         );
-        let name = ListIndex::ENGINE;
-        self.insist(|| self.store.settle(name.as_str(), self.epoch, false)).await;
+        self.insist(|| self.store.settle(EngineName::SPICEDB.as_str(), self.epoch, false)).await;
     }
 
     async fn interrupted(&self, error: &EngineError) {

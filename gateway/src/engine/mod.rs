@@ -7,6 +7,7 @@ mod spicedb;
 
 pub use explainers::Explainers;
 pub use index::ListIndex;
+use index::{Beside, Whose};
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
@@ -17,7 +18,7 @@ use authz::{
 };
 use authz_index::{IndexStore, Indexed};
 use authz_router::{EngineName, InUse, Router};
-use authz_spicedb::{SpiceDb, Watcher};
+use authz_spicedb::Watcher;
 use cache_redis::DecisionCache;
 use futures::future::join_all;
 use instruments::{Measured, RoutingCounts};
@@ -106,7 +107,8 @@ impl Engine {
                 Ok(engine) => {
                     let cache = engines.add(EngineName::SPICEDB, Arc::new(engine.clone()))?;
                     watcher = cache.map(|cache| Arc::new(Watcher::start(engine.clone(), cache::told_of(cache), None)));
-                    list_index = indexes.map(|store| engines.index(store, &engine, embedded.clone()));
+                    let whose = Whose::SpiceDb(Box::new(engine.clone()));
+                    list_index = indexes.clone().map(|store| engines.index(store, whose, embedded.clone()));
                     spicedb = Some(Arc::new(engine));
                 }
                 Err(error) if config.engine == EngineChoice::Spicedb => return Err(error),
@@ -120,6 +122,10 @@ impl Engine {
         }
         if config.engine == EngineChoice::Proxy || config.proxy.is_configured() {
             engines.add(EngineName::PROXY, Arc::new(config.proxy.open()?))?;
+            // There is one place beside the rows: of two engines elsewhere, SpiceDB's lists are found there.
+            if list_index.is_none() {
+                list_index = indexes.map(|store| engines.index(store, Whose::Service, embedded.clone()));
+            }
         }
         let mut readers: BTreeMap<_, Arc<dyn RelationshipReader>> =
             BTreeMap::from([(EngineName::GRAPH, embedded.clone() as _)]);
@@ -176,11 +182,18 @@ impl Engines<'_> {
         Ok(cache)
     }
 
-    /// Has the lists of `SpiceDB` found beside the rows, once they can be.
-    fn index(&mut self, store: Arc<dyn IndexStore>, engine: &SpiceDb, beside: Arc<dyn Authorizer>) -> Arc<ListIndex> {
-        let index = ListIndex::new(store, engine.clone(), Arc::clone(&beside));
-        if let Some(elsewhere) = self.all.get_mut(&ListIndex::ENGINE) {
-            *elsewhere = Arc::new(Indexed::new(Arc::clone(elsewhere), beside, index.standing()));
+    /// Has the lists of an engine found beside the rows, once they can be.
+    fn index<E: Beside + 'static>(
+        &mut self,
+        store: Arc<dyn IndexStore>,
+        whose: Whose,
+        beside: Arc<E>,
+    ) -> Arc<ListIndex> {
+        // Whoever missed the notification reads it then.
+        let heard = self.config.routing.refresh() + Duration::from_secs(1);
+        let index = ListIndex::new(store, whose, Arc::clone(&beside) as _, heard);
+        if let Some(elsewhere) = self.all.get_mut(&index.engine()) {
+            *elsewhere = Arc::new(Indexed::new(Arc::clone(elsewhere), beside, index.standing(), index.taken_out()));
         }
         Arc::new(index)
     }

@@ -134,8 +134,13 @@ async fn an_index_that_may_lack_something_is_not_used() {
     let world = World::with(settings(&own.url), Storage::Url).await;
     let (server, viewer) = (&world.server, world.server.stranger());
     let task = world.secret().await;
+    let another = "INSERT INTO relationship_indexes (engine, reached, complete) VALUES ('proxy', '', true)";
+    server.database().run(another).await;
     is_made(server).await;
     eventually("it is used", async || is_used(&world).await).await;
+    let whole = "SELECT count(*) FROM relationship_indexes WHERE engine = 'proxy' AND complete";
+    eventually("of another that is not kept here nobody can say", async || server.database().number(whole).await == 0)
+        .await;
 
     // Somebody's account goes to the embedded engine: what others give in SpiceDB stays there.
     let route = |command: &'static str| {

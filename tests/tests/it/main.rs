@@ -35,6 +35,7 @@ mod orphans;
 mod permissions;
 mod plain;
 mod proxy;
+mod proxy_lists;
 mod routes;
 mod routing;
 mod spicedb;

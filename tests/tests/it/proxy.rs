@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// What no caller is to read of what lies behind the gateway.
 const SECRETS: &[&str] = &["authz", "authn", "127.0.0.1", "refused", "reqwest", "hush", "proxy", "nonsense"];
 
-fn settings(service: &Service) -> Settings {
+pub fn settings(service: &Service) -> Settings {
     Settings::default()
         .with("TASKGATE_ENGINE", "proxy")
         .with("TASKGATE_PROXY__ENDPOINT", &service.url)
@@ -35,12 +35,12 @@ async fn known(service: &Service, settings: Settings) -> (World, As, As) {
 }
 
 /// What the service says of Ada: more than the gateway understands.
-fn ada_as_told() -> Value {
+pub fn ada_as_told() -> Value {
     json!({ "user_id": "demo-owner", "account_id": "demo", "scopes": ["hush", 1.5], "email": null })
 }
 
 /// The questions the service was asked in the words of the wire.
-fn asked(service: &Service, word: &str) -> Vec<Value> {
+pub fn asked(service: &Service, word: &str) -> Vec<Value> {
     service.calls().into_iter().filter(|call| call.word() == word).map(|call| call.body).collect()
 }
 

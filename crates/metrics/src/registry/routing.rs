@@ -57,7 +57,7 @@ pub const LISTS_INDEXED: Instrument = gauge(
     "taskgate_engine_lists_indexed",
     Unit::Count,
     &[],
-    "1 where the lists of SpiceDB are found beside the rows, 0 where it finds them itself: there is no index, it is not complete, or what changed may not have been told yet; or there is no SpiceDB.",
+    "1 where the lists of an engine elsewhere are found beside the rows, 0 where it finds them itself: there is no index, it is not complete, or what changed may not have been told yet; or there is no such engine.",
 );
 /// Questions and writes for an engine that there is none of.
 pub const UNROUTABLE: Instrument = counter(

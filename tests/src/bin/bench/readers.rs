@@ -5,6 +5,7 @@ use crate::{
     Bar, growth,
     load::{Connection, Request, median},
 };
+use authz_service::Service;
 use blackbox::{
     As, Database, Server, Settings, Storage,
     gateways::{with_cache, with_spicedb},
@@ -115,36 +116,61 @@ pub async fn measure() -> Vec<Bar> {
     let database = embedded.database().clone();
     drop(embedded);
 
-    let elsewhere = with_spicedb(settings).await;
-    give(&database).await;
+    let elsewhere = with_spicedb(settings.clone()).await;
+    let readers = held(&database).await;
+    for (who, tasks) in &readers {
+        spicedb::give(&spicedb::url(), tasks, "viewer", who).await;
+    }
     let kept = with_cache(elsewhere.clone()).start_on(database.clone()).await;
     index(&kept, &database).await;
-    let with_cache = row("SpiceDB, kept, newest first", &medians(&kept, DOCUMENT).await);
+    let far = row("SpiceDB, kept, newest first", &medians(&kept, DOCUMENT).await);
     drop(kept);
     let bare = elsewhere.start_on(database.clone()).await;
     tokio::time::sleep(SOON).await;
     let without = row("SpiceDB, newest first", &medians(&bare, DOCUMENT).await);
     drop(bare);
+
+    let service = Service::start();
+    for (who, tasks) in &readers {
+        service.let_see(who, tasks).await;
+    }
+    let elsewhere = settings
+        .with("TASKGATE_ENGINE", "proxy")
+        .with("TASKGATE_PROXY__ENDPOINT", &service.url)
+        .with("TASKGATE_PROXY__AUTHN", "false");
+    let kept = with_cache(elsewhere).start_on(database.clone()).await;
+    let mut command = kept.command(&["engine", "index", "proxy", "--ours-alone"]);
+    assert!(command.stdout(Stdio::null()).status().unwrap().success(), "the index is made");
+    tokio::time::sleep(SOON).await;
+    let service = row("agentex-auth, kept, newest first", &medians(&kept, DOCUMENT).await);
+    drop(kept);
     database.drop().await;
     let bar = |engine: &str, measured| {
         let what = format!("page of 50 of 1,000,000, {engine}: slowest reader of the one of 10");
         Bar { what, measured, limit: 2.0, at_least: false }
     };
-    vec![bar("embedded", measured), bar("SpiceDB, kept", with_cache), bar("SpiceDB", without)]
+    vec![
+        bar("embedded", measured),
+        bar("SpiceDB, kept", far),
+        bar("SpiceDB", without),
+        bar("agentex-auth, kept", service),
+    ]
 }
 
 /// When a gateway has heard that lists are indexed.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Tells SpiceDB what its readers may read.
-async fn give(database: &Database) {
+/// The readers, and what each may read.
+async fn held(database: &Database) -> Vec<(String, Vec<String>)> {
+    let mut readers = vec![];
     for readable in READABLE {
         let who = reader(readable);
         let of = format!("SELECT resource_id FROM relationships WHERE subject_kind = 'user' AND subject_id = '{who}'");
         let tasks = database.rows(&of).await;
-        let tasks: Vec<_> = tasks.iter().map(|row| row.trim_matches(['(', ')']).to_owned()).collect();
-        spicedb::give(&spicedb::url(), &tasks, "viewer", &who).await;
+        let tasks = tasks.iter().map(|row| row.trim_matches(['(', ')']).to_owned()).collect();
+        readers.push((who, tasks));
     }
+    readers
 }
 
 /// Has the lists of SpiceDB found beside the rows. The relationships stand there already, and a SpiceDB that keeps them
