@@ -12,6 +12,7 @@ use async_graphql::{
     parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
 };
+use authz::Action;
 use std::borrow::Cow;
 
 /// A thing some of whose fields are only read off its row.
@@ -45,12 +46,14 @@ pub struct Found<T>(pub Vec<Option<Result<T, Failure>>>);
 struct Asked<'a>(Vec<(&'a Name, &'a str)>);
 
 impl<'a> Asked<'a> {
-    /// The fields asked of an object called `object`; `None` where more than fields is asked, or nothing that anybody
-    /// needs a row for: the gate has then not been asked about it.
+    /// The fields asked of an object called `object`; `None` where more than fields is asked. Some of them need reading it,
+    /// so that the gate is asked about that, and none needs more: what does has a permit of its own, whatever it is read off.
     fn of(ctx: &ContextSelectionSet<'a>, object: &str) -> Option<Self> {
         let mut asked = Self(Vec::with_capacity(ctx.item.node.items.len()));
         asked.add(ctx, &ctx.item.node, object)?;
-        asked.0.iter().any(|(_, field)| asks(object, field).is_some()).then_some(asked)
+        let mut needed = asked.0.iter().filter_map(|(_, field)| Some(asks(object, field)?.1)).peekable();
+        let only_read = needed.peek().is_some() && needed.all(|action| action == Action::Read);
+        only_read.then_some(asked)
     }
 
     fn add(&mut self, ctx: &ContextSelectionSet<'a>, set: &'a SelectionSet, object: &str) -> Option<()> {

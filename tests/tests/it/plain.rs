@@ -10,6 +10,7 @@ const WAYS: &[&str] = &[
     "name",
     "id",
     "__typename id",
+    "id creator",
     "__typename key: id again: id status",
     "id ...Row name",
     "... on Task { id ...Row }",
