@@ -36,12 +36,27 @@ async function shows(page, chart, line, fits) {
   assert.fail(`${chart}: ${line} is ${await value(page, chart, line)}`);
 }
 
+/** Lets a page have one reading. It has the others once it is told to go on. */
+async function oneReading(page) {
+  let goOn;
+  const told = new Promise((resolve) => (goOn = resolve));
+  let readings = 0;
+  await page.route("**/console/metrics/series", async (route) => {
+    if (++readings > 1) await told;
+    // Whoever has left meanwhile asks for nothing any more.
+    await route.continue().catch(() => {});
+  });
+  return goOn;
+}
+
+/** An operator at the page, which has been read once. */
 async function enter(options) {
   const visitor = await visit({ at: AT, viewport: { width: 1280, height: 900 }, ...options });
+  const goOn = await oneReading(visitor.page);
   await visitor.page.getByLabel("An operator’s token").fill(demo.principals.operator.token);
   await visitor.page.keyboard.press("Enter");
   await visitor.page.getByRole("region", { name: TROUBLES }).waitFor();
-  return visitor;
+  return { ...visitor, goOn };
 }
 
 const whole = (page, name) => picture(page, name, { fullPage: true });
@@ -70,13 +85,14 @@ const STORIES = {
   async "before, during and after a fault, dark and light"() {
     const [light, dark] = [await enter({ colorScheme: "light" }), await enter({ colorScheme: "dark" })];
     const both = { light, dark };
-    const each = async (work) => {
-      for (const [name, { page }] of Object.entries(both)) await work(page, name);
-    };
+    // Side by side, so that what passes is seen by both.
+    const each = (work) => Promise.all(Object.entries(both).map(([name, { page }]) => work(page, name)));
     await each(async (page, name) => {
       assert.ok(await page.getByText("Waiting for a second reading").first().isVisible());
       await whole(page, `metrics-empty-${name}`);
     });
+    light.goOn();
+    dark.goOn();
     const stop = making();
     const zero = (is) => is === 0;
     const some = (is) => is > 0;
@@ -147,6 +163,7 @@ const STORIES = {
 
   async "on a narrow screen"() {
     const visitor = await enter({ viewport: { width: 360, height: 740 } });
+    visitor.goOn();
     await visitor.page.getByText(/^Read at /).waitFor();
     await accessible(visitor.page, "the live page, narrow");
     await whole(visitor.page, "metrics-narrow");
