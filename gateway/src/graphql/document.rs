@@ -18,9 +18,24 @@ pub enum Unfit {
     /// A variable without a default, that cannot be null, is missing or null.
     #[error("variable `${0}` of required type `{1}` was not provided")]
     Missing(String, String),
+    /// A variable that is null is to say whether something is asked at all.
+    #[error("variable `${0}` must not be null: `@skip` or `@include` takes it")]
+    Null(String),
     /// The library would do it twice, where the specification merges the two into one.
     #[error("`{0}` is selected twice: give each mutation a name of its own")]
     Twice(String),
+}
+
+/// Gives the variables that are left out the defaults of the operation that `name` chooses. The library does that where
+/// a value is an argument, and takes whatever else is left out for false: what is to be skipped it would do.
+pub fn fill(document: &ExecutableDocument, name: Option<&str>, variables: &mut Variables) {
+    let definitions = chosen(document, name).map(|operation| &operation.variable_definitions);
+    for definition in definitions.into_iter().flatten().map(|definition| &definition.node) {
+        if let Some(default) = &definition.default_value {
+            let (name, default) = (&definition.name.node, &default.node);
+            variables.entry(name.clone()).or_insert_with(|| default.clone());
+        }
+    }
 }
 
 /// Whether the operation that `name` chooses may be executed. One that is not there is the library's to name.
@@ -41,6 +56,14 @@ pub fn check(
     });
     if let Some(missing) = missing {
         return Err(Unfit::Missing(missing.name.node.to_string(), missing.var_type.node.to_string()));
+    }
+    let mut null = operation.variable_definitions.iter().map(|definition| &definition.node.name.node);
+    if null.any(|name| variables.get(name) == Some(&async_graphql::Value::Null)) {
+        let conditions = conditions(document);
+        let null = |name: &&&Name| variables.get(**name) == Some(&async_graphql::Value::Null);
+        if let Some(name) = conditions.iter().find(null) {
+            return Err(Unfit::Null(name.to_string()));
+        }
     }
     if operation.ty == OperationType::Mutation {
         once(document, &operation.selection_set.node, &mut HashSet::new())?;
@@ -97,6 +120,39 @@ fn once<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet, keys: &mut 
     Ok(())
 }
 
+/// The variables that say whether something is asked at all, anywhere in the document.
+fn conditions(document: &ExecutableDocument) -> HashSet<&Name> {
+    let mut conditions = HashSet::new();
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    operations.chain(fragments).for_each(|set| conditions_in(set, &mut conditions));
+    conditions
+}
+
+fn conditions_in<'a>(set: &'a SelectionSet, conditions: &mut HashSet<&'a Name>) {
+    for selection in &set.items {
+        let (directives, below) = parts(&selection.node);
+        let taken = directives.iter().filter(|directive| ["skip", "include"].contains(&&*directive.node.name.node));
+        for value in taken.filter_map(|directive| directive.node.get_argument("if")) {
+            if let Value::Variable(name) = &value.node {
+                conditions.insert(name);
+            }
+        }
+        if let Some(below) = below {
+            conditions_in(below, conditions);
+        }
+    }
+}
+
+/// The directives of a selection, and what is selected below it.
+const fn parts(selection: &Selection) -> (&Vec<Positioned<Directive>>, Option<&SelectionSet>) {
+    match selection {
+        Selection::Field(field) => (&field.node.directives, Some(&field.node.selection_set.node)),
+        Selection::InlineFragment(inline) => (&inline.node.directives, Some(&inline.node.selection_set.node)),
+        Selection::FragmentSpread(spread) => (&spread.node.directives, None),
+    }
+}
+
 /// The variables that stand within a list or an object somewhere in the document.
 pub fn nested_variables(document: &ExecutableDocument) -> HashSet<Name> {
     let mut nested = HashSet::new();
@@ -114,17 +170,13 @@ pub fn nested_variables(document: &ExecutableDocument) -> HashSet<Name> {
 
 fn in_selections(set: &SelectionSet, nested: &mut HashSet<Name>) {
     for selection in &set.items {
-        let (directives, below) = match &selection.node {
-            Selection::Field(field) => {
-                field.node.arguments.iter().for_each(|(_, value)| in_value(&value.node, nested));
-                (&field.node.directives, Some(&field.node.selection_set))
-            }
-            Selection::InlineFragment(inline) => (&inline.node.directives, Some(&inline.node.selection_set)),
-            Selection::FragmentSpread(spread) => (&spread.node.directives, None),
-        };
+        if let Selection::Field(field) = &selection.node {
+            field.node.arguments.iter().for_each(|(_, value)| in_value(&value.node, nested));
+        }
+        let (directives, below) = parts(&selection.node);
         in_directives(directives, nested);
         if let Some(below) = below {
-            in_selections(&below.node, nested);
+            in_selections(below, nested);
         }
     }
 }

@@ -34,7 +34,6 @@ const SHORT: usize = 4096;
 
 /// Documents by their text. It keeps those that are asked again, and a flood of new ones does not drive
 /// them out.
-#[derive(Clone)]
 pub struct Documents {
     known: Cache<String, Arc<Document>>,
     limits: Limits,

@@ -40,7 +40,6 @@ const PREFLIGHT: Duration = Duration::from_mins(10);
 const MOST_ERRORS: usize = 50;
 
 /// What the handlers reach.
-#[derive(Clone)]
 struct Edge {
     app: App,
     schema: Schema,
@@ -54,7 +53,7 @@ struct Edge {
 pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
     let largest = DefaultBodyLimit::max(app.limits.body_bytes);
     let persisted = Persisted::open(setup.settings, Documents::new(app.limits))?;
-    let graphql: MethodRouter<Edge> = get(by_get).post(by_post).fallback(by_other_method);
+    let graphql: MethodRouter<Arc<Edge>> = get(by_get).post(by_post).fallback(by_other_method);
     let mut router = Router::new().route("/graphql", graphql).layer(largest);
     let origins = setup.settings.origins()?;
     if !origins.is_empty() {
@@ -71,16 +70,16 @@ pub fn router(app: App, setup: Setup<'_>) -> anyhow::Result<Router> {
     }
     let (schema, terse) = (schema(true), schema(false));
     let edge = Edge { app, schema, terse, persisted, budget: setup.budget, abandoned: setup.abandoned };
-    Ok(router.with_state(edge).merge(graphiql::router()))
+    Ok(router.with_state(Arc::new(edge)).merge(graphiql::router()))
 }
 
-async fn by_post(State(edge): State<Edge>, request: Request) -> Response {
+async fn by_post(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let headers = request.headers().clone();
     respond(&headers, edge.settled(edge.post(request)).await)
 }
 
 async fn by_get(
-    State(edge): State<Edge>,
+    State(edge): State<Arc<Edge>>,
     headers: HeaderMap,
     params: Result<Query<TextParams>, QueryRejection>,
 ) -> Response {
@@ -121,7 +120,7 @@ impl Edge {
             let message = "the body must be `application/json`, in UTF-8";
             return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, errors::UNSUPPORTED_MEDIA_TYPE, message));
         }
-        let body = Bytes::from_request(request, self).await.map_err(|rejection| match rejection.status() {
+        let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge { limit: self.app.limits.body_bytes }.into(),
             _ => Refused::bad("the body could not be read"),
         })?;
@@ -177,7 +176,7 @@ impl Edge {
     async fn run(
         &self,
         session: &Arc<Session>,
-        (params, found): (Params, Result<Arc<Document>, Unfound>),
+        (mut params, found): (Params, Result<Arc<Document>, Unfound>),
         writing: bool,
     ) -> Result<Answer, Refused> {
         let document = match found {
@@ -190,13 +189,14 @@ impl Edge {
             return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, message)]));
         }
         let name = params.operation_name.as_deref();
+        document::fill(document.parsed(), name, &mut params.variables);
         match document::check(document.parsed(), name, &params.variables, writing) {
             Ok(()) => {}
             Err(unfit @ Unfit::Writes) => {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
                 return Err(Refused::new(status, errors::METHOD_NOT_ALLOWED, &unfit.to_string()));
             }
-            Err(unfit @ Unfit::Missing(..)) => {
+            Err(unfit @ (Unfit::Missing(..) | Unfit::Null(_))) => {
                 return Ok(Answer::refused(vec![said(Code::BadUserInput.as_str(), &unfit)]));
             }
             Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, &unfit)])),

@@ -65,10 +65,9 @@ impl Unfound {
 }
 
 /// All documents there are.
-#[derive(Clone)]
 pub struct Persisted {
     documents: Documents,
-    trusted: Arc<HashMap<String, Arc<Document>>>,
+    trusted: HashMap<String, Arc<Document>>,
     only_trusted: bool,
     left: Option<Cache<String, Arc<str>>>,
 }
@@ -93,7 +92,7 @@ impl Persisted {
             let weight = |hash: &String, text: &Arc<str>| u32::try_from(hash.len() + text.len()).unwrap_or(u32::MAX);
             Cache::builder().weigher(weight).max_capacity(ROOM).build()
         });
-        Ok(Self { documents, trusted: Arc::new(trusted), only_trusted: settings.only_trusted, left })
+        Ok(Self { documents, trusted, only_trusted: settings.only_trusted, left })
     }
 
     /// The document that is asked for.

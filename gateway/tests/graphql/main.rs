@@ -8,6 +8,7 @@ mod budget;
 mod calls;
 mod codes;
 mod counting;
+mod defaults;
 mod entities;
 mod freshness;
 mod hostile;
