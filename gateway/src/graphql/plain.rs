@@ -64,7 +64,7 @@ impl<'a> Asked<'a> {
                     let is_bare = field.directives.is_empty()
                         && field.arguments.is_empty()
                         && field.selection_set.node.items.is_empty();
-                    is_bare.then(|| self.0.push((&field.response_key().node, field.name.node.as_str())))?;
+                    is_bare.then(|| self.push(&field.response_key().node, field.name.node.as_str()))??;
                 }
                 Selection::InlineFragment(inline) => {
                     let on = inline.node.type_condition.as_ref().map(|on| on.node.on.node.as_str());
@@ -79,6 +79,17 @@ impl<'a> Asked<'a> {
             }
         }
         Some(())
+    }
+
+    /// Adds a field, once. Two under one key are for the library to choose from.
+    fn push(&mut self, key: &'a Name, field: &'a str) -> Option<()> {
+        match self.0.iter().find(|(known, _)| *known == key) {
+            Some((_, known)) => (*known == field).then_some(()),
+            None => {
+                self.0.push((key, field));
+                Some(())
+            }
+        }
     }
 
     /// What a thing says, if it says all of it.
@@ -128,10 +139,12 @@ impl<T: Perhaps> Found<T> {
     /// What all of them say, if all are there.
     async fn told(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
         let asked = Asked::of(ctx, &T::Plain::type_name())?;
-        let mut all = Vec::with_capacity(self.0.len());
-        for found in &self.0 {
-            let Some(Ok(thing)) = found else { return None };
-            all.push(asked.told(thing.plain()?).await?);
+        // Before anything is written that would be written again.
+        let things = self.0.iter().map(|found| found.as_ref()?.as_ref().ok()?.plain());
+        let things = things.collect::<Option<Vec<_>>>()?;
+        let mut all = Vec::with_capacity(things.len());
+        for thing in things {
+            all.push(asked.told(thing).await?);
         }
         Some(Value::List(all))
     }
