@@ -148,9 +148,10 @@ struct Flight<Q: Question, A: Send + 'static, E: Send + Sync + 'static>(Arc<Shar
 
 impl<Q: Question, A: Send + 'static, E: Send + Sync + 'static> Flight<Q, A, E> {
     /// Without a runtime, which is then going down, the passengers are lost. What is done for all of them is seen
-    /// in the trace of the first.
+    /// in the trace of the first that is traced.
     fn start(self, boarded: Vec<Waiting<Q, A, E>>) {
-        let span = boarded.first().map_or_else(Span::none, |first| first.span.clone());
+        let traced = boarded.iter().map(|waiting| &waiting.span).find(|span| !span.is_none());
+        let span = traced.cloned().unwrap_or_else(Span::none);
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.fly(boarded).instrument(span));
         }
@@ -343,5 +344,26 @@ mod tests {
         });
         let all = timeout(Duration::from_mins(1), join_all(callers)).await.unwrap();
         assert!(all.iter().all(Result::is_ok));
+    }
+
+    #[tokio::test]
+    async fn what_is_done_for_several_is_seen_in_the_trace_of_the_first_that_is_traced() {
+        let _heard = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let seen = Arc::new(Mutex::new(vec![]));
+        let notes = Arc::clone(&seen);
+        let coalescer = Coalescer::new(Limits { flights: 1, room: 100 }, move |questions: Vec<usize>| {
+            let notes = Arc::clone(&notes);
+            async move {
+                notes.lock().unwrap().push((questions.clone(), Span::current().id()));
+                Ok::<_, &str>(questions)
+            }
+            .boxed()
+        });
+        let untraced = tracing::error_span!(target: traced::UNTRACED, "request");
+        let traced = tracing::error_span!("request");
+        let another = tracing::error_span!("request");
+        let asked = [(0, untraced.clone()), (1, untraced), (2, traced.clone()), (3, another)];
+        join_all(asked.map(|(question, span)| coalescer.ask(question).instrument(span))).await;
+        assert_eq!(*seen.lock().unwrap(), [(vec![0], None), (vec![1, 2, 3], traced.id())]);
     }
 }
