@@ -50,6 +50,8 @@ pub struct SentSpan {
 
 #[derive(Default)]
 struct Kept {
+    /// How many spans were sent.
+    count: usize,
     spans: Vec<SentSpan>,
     /// The last value of each series; a histogram's is its count.
     series: BTreeMap<String, f64>,
@@ -63,7 +65,11 @@ pub struct Collector {
     server: JoinHandle<()>,
 }
 
-struct Receiver(Arc<Mutex<Kept>>);
+struct Receiver {
+    kept: Arc<Mutex<Kept>>,
+    /// Whether spans are only counted.
+    counts: bool,
+}
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -105,8 +111,12 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.kept.lock().unwrap();
         for of_resource in request.into_inner().resource_spans {
+            kept.count += of_resource.scope_spans.iter().map(|scope| scope.spans.len()).sum::<usize>();
+            if self.counts {
+                continue;
+            }
             let resource = attributes(of_resource.resource.map(|resource| resource.attributes).unwrap_or_default());
             let spans = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
             kept.spans.extend(spans.map(|sent| span(sent, &resource)));
@@ -142,7 +152,7 @@ impl MetricsService for Receiver {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.kept.lock().unwrap();
         let scopes = request.into_inner().resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         for metric in scopes.flat_map(|scope| scope.metrics) {
             for (labels, value) in metric.data.into_iter().flat_map(series) {
@@ -159,14 +169,31 @@ impl Collector {
     /// Starts one on a free port.
     #[expect(clippy::unused_async, reason = "it needs a runtime to be started in")]
     pub async fn start() -> Self {
+        Self::serve(false)
+    }
+
+    /// Starts one that counts spans and keeps none: for measuring, where a collector would be on another machine.
+    #[expect(clippy::unused_async, reason = "it needs a runtime to be started in")]
+    pub async fn counting() -> Self {
+        Self::serve(true)
+    }
+
+    fn serve(counts: bool) -> Self {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", incoming.local_addr().unwrap());
         let kept = Arc::new(Mutex::new(Kept::default()));
+        let receiver = || Receiver { kept: Arc::clone(&kept), counts };
         let routes = tonic::transport::Server::builder()
-            .add_service(TraceServiceServer::new(Receiver(Arc::clone(&kept))))
-            .add_service(MetricsServiceServer::new(Receiver(Arc::clone(&kept))));
+            .add_service(TraceServiceServer::new(receiver()))
+            .add_service(MetricsServiceServer::new(receiver()));
         let server = tokio::spawn(async move { routes.serve_with_incoming(incoming).await.unwrap() });
         Self { url, kept, server }
+    }
+
+    /// How many spans were sent so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.kept.lock().unwrap().count
     }
 
     /// Every span so far.
