@@ -1,13 +1,14 @@
 //! With SpiceDB in place of the embedded engine nothing is different for callers.
 
 use crate::{doctor, matrix, sweep::sweep};
-use blackbox::{As, Database, Settings, Storage, World, documents, gateways::with_cache, tree, world::nobody};
+use blackbox::{Answer, As, Database, Settings, Storage, World, documents, gateways::with_cache, tree, world::nobody};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 /// A gateway's settings with the SpiceDB at an address.
@@ -152,7 +153,7 @@ async fn an_engine_that_is_away_lets_nobody_in_and_says_so() {
     let ready = loop {
         match client.get(format!("{url}/readyz")).send().await {
             Ok(answer) => break answer,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
         tries += 1;
         assert!(tries < 200, "it does not listen");
@@ -210,24 +211,36 @@ async fn what_is_written_at_one_gateway_is_seen_at_another_by_whoever_says_how_f
         })
         .await
     };
-    let mut unseen = 0;
+    let token = |written: &Answer| written.headers[CONSISTENCY].to_str().unwrap().to_owned();
+    let (mut unseen, mut last) = (0, None);
     for _ in 0..10 {
         let name = nobody();
         let input = json!({ "agentId": here.agent, "name": name });
         let made = here.owner.gql(documents::CREATE_TASK, json!({ "input": input })).await;
-        let token = made.headers[CONSISTENCY].to_str().unwrap().to_owned();
+        let fresh = token(&made);
         let id = made.data()["createTask"]["id"].as_str().unwrap().to_owned();
         let path = format!("/tasks/{id}");
         unseen += u32::from(read(owner, &path, None).await.status == 404);
-        read(owner, &path, Some(&token)).await.expect(200);
-        assert!(read(owner, "/tasks?limit=1000", Some(&token)).await.expect(200).to_string().contains(&id));
+        read(owner, &path, Some(&fresh)).await.expect(200);
+        assert!(read(owner, "/tasks?limit=1000", Some(&fresh)).await.expect(200).to_string().contains(&id));
         read(owner, &format!("/tasks/name/{name}"), None).await.expect(200);
         let viewer = there.server.stranger();
         let variables = json!({ "id": id, "principal": viewer.principal, "role": "VIEWER" });
-        let shared = here.owner.gql(documents::SHARE_TASK, variables).await;
-        let token = shared.headers[CONSISTENCY].to_str().unwrap().to_owned();
-        read(&viewer, &path, Some(&token)).await.expect(200);
+        let shared = here.owner.gql(documents::SHARE_TASK, variables.clone()).await;
+        read(&viewer, &path, Some(&token(&shared))).await.expect(200);
+        last = Some((viewer, path, variables));
     }
+    // What is known there by now, and kept, does not count to whoever says that it was taken away here.
+    let (viewer, path, variables) = last.unwrap();
+    let begun = Instant::now();
+    while read(&viewer, &path, None).await.status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is never seen");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let taken = here.owner.gql(documents::UNSHARE_TASK, variables.clone()).await;
+    assert_eq!(read(&viewer, &path, Some(&token(&taken))).await.status, 404);
+    let list = read(&viewer, "/tasks?limit=1000", Some(&token(&taken))).await.expect(200);
+    assert!(!list.to_string().contains(variables["id"].as_str().unwrap()));
     println!("without a token, {unseen} of 10 were not seen yet");
     let path = format!("/tasks/{}", here.secret().await);
     for made_up in ["spicedb:nonsense", "elsewhere:GhUK"] {
