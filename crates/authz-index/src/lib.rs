@@ -58,6 +58,24 @@ impl Indexed {
     ) -> Self {
         Self { engine, index, standing, taken_out }
     }
+
+    /// Writes relationships into the index, then has the engine told of them.
+    async fn first_into_the_index<T>(
+        &self,
+        relationships: &[Relationship],
+        told: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        let kept = self.standing.is_kept();
+        if kept {
+            self.index.grant(relationships).await?;
+        }
+        let told = told.await?;
+        // One that was begun meanwhile may be looking where these are not yet.
+        if !kept && self.standing.is_kept() {
+            self.index.grant(relationships).await?;
+        }
+        Ok(told)
+    }
 }
 
 #[async_trait]
@@ -95,10 +113,8 @@ impl Authorizer for Indexed {
     }
 
     async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
-        if self.standing.is_kept() {
-            self.index.grant(&registration.relationships()).await?;
-        }
-        self.engine.register(registration).await
+        let relationships = registration.relationships();
+        self.first_into_the_index(&relationships, self.engine.register(registration)).await
     }
 
     async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
@@ -110,10 +126,7 @@ impl Authorizer for Indexed {
     }
 
     async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
-        if self.standing.is_kept() {
-            self.index.grant(relationships).await?;
-        }
-        self.engine.grant(relationships).await
+        self.first_into_the_index(relationships, self.engine.grant(relationships)).await
     }
 
     async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {

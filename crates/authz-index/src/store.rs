@@ -12,6 +12,10 @@ pub struct Index {
     pub reached: ConsistencyToken,
     /// Whether all is in it that was there when it was made.
     pub complete: bool,
+    /// Whether something was missed since it was begun, so that it has to be made anew.
+    pub spoiled: bool,
+    /// Whether it has not got any further for so long that the engine may have forgotten what came then.
+    pub old: bool,
 }
 
 /// It could not be read or written.
@@ -29,10 +33,11 @@ pub trait IndexStore: Send + Sync {
     /// Begins one, or begins it anew: it is kept from now on, and not complete.
     async fn begin(&self, engine: &str, reached: &ConsistencyToken) -> Result<Index, IndexError>;
 
-    /// It knows of everything up to here. Whether it is still the one of this epoch.
+    /// It knows of everything up to here, and is not old. Whether it is still the one of this epoch.
     async fn reach(&self, engine: &str, epoch: i64, reached: &ConsistencyToken) -> Result<bool, IndexError>;
 
-    /// From now on it is complete, or is not. Whether it is still the one of this epoch.
+    /// From now on it is complete, or is not, and never is: something was missed. Whether that is so, of the one of this
+    /// epoch.
     async fn settle(&self, engine: &str, epoch: i64, complete: bool) -> Result<bool, IndexError>;
 
     /// There is none from now on. Whether there was one.

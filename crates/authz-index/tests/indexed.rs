@@ -1,9 +1,10 @@
 //! Callers cannot tell an engine with an index from one without, but for where lists are found.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use async_trait::async_trait;
 use authz::{
-    Action, Authorizer, Consistency, ConsistencyToken, Extent, Kind, Lookup, Principal, Registration, Relation,
-    Relationship, ResourceRef,
+    Action, Authorizer, Check, Consistency, ConsistencyToken, Decision, EngineError, Extent, Holder, Kind, Lookup,
+    Principal, Registration, Relation, Relationship, ResourceRef,
 };
 use authz_graph::MemoryGraph;
 use authz_index::{Indexed, Standing, TakenOut};
@@ -95,6 +96,67 @@ async fn it_holds_what_the_engine_holds_and_lets_go_of_what_is_gone() {
     whole.register(&registration("u", &alice)).await.unwrap();
     standing.is(true, true);
     assert!(!is_among(&*whole, &alice, "u").await);
+}
+
+/// While it is told of something, an index of it is begun.
+struct Meanwhile(MemoryGraph, Arc<Standing>);
+
+#[async_trait]
+impl Authorizer for Meanwhile {
+    async fn check(
+        &self,
+        who: &Principal,
+        checks: &[Check],
+        asked: &Consistency,
+    ) -> Result<Vec<Decision>, EngineError> {
+        self.0.check(who, checks, asked).await
+    }
+
+    async fn lookup(
+        &self,
+        who: &Principal,
+        kind: Kind,
+        action: Action,
+        most: Option<usize>,
+        asked: &Consistency,
+    ) -> Result<Lookup, EngineError> {
+        self.0.lookup(who, kind, action, most, asked).await
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.1.is(true, true);
+        self.0.register(registration).await
+    }
+
+    async fn deregister(&self, resource: &ResourceRef) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.0.deregister(resource).await
+    }
+
+    async fn grant(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.1.is(true, true);
+        self.0.grant(relationships).await
+    }
+
+    async fn revoke(&self, relationships: &[Relationship]) -> Result<Option<ConsistencyToken>, EngineError> {
+        self.0.revoke(relationships).await
+    }
+
+    async fn holders(&self, resources: &[ResourceRef]) -> Result<Vec<Vec<Holder>>, EngineError> {
+        self.0.holders(resources).await
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_begun_while_the_engine_is_told_holds_what_it_is_told() {
+    let (index, standing) = (Arc::<MemoryGraph>::default(), Arc::<Standing>::default());
+    let engine = Arc::new(Meanwhile(MemoryGraph::default(), Arc::clone(&standing)));
+    let whole = Indexed::new(engine, index, Arc::clone(&standing), TakenOut::ByRevoking);
+    let (alice, bob) = (Principal::user("alice"), Principal::user("bob"));
+    whole.register(&registration("t", &alice)).await.unwrap();
+    assert!(is_among(&whole, &alice, "t").await);
+    standing.is(false, false);
+    whole.grant(&[Relationship::held(task("t"), Relation::Viewer, &bob)]).await.unwrap();
+    assert!(is_among(&whole, &bob, "t").await);
 }
 
 #[tokio::test]

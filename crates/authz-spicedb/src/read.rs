@@ -25,6 +25,18 @@ impl SpiceDb {
         Ok(self.in_time(read).await?.into_iter().filter_map(|answer| answer.relationship).collect())
     }
 
+    /// Those of `relationships` that are there now.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine does not say.
+    pub async fn present(&self, relationships: &[Relationship]) -> Result<Vec<Relationship>, EngineError> {
+        let resources: BTreeSet<_> = relationships.iter().map(|relationship| &relationship.resource).collect();
+        let reads: Vec<_> = resources.into_iter().map(|resource| self.read(wire::all_of(resource))).collect();
+        let found: Vec<_> = stream::iter(reads).buffered(ABREAST).try_concat().await?;
+        let found: BTreeSet<_> = found.into_iter().filter_map(wire::relationship).collect();
+        Ok(relationships.iter().filter(|relationship| found.contains(relationship)).cloned().collect())
+    }
+
     pub(crate) async fn holders_of(&self, resource: ResourceRef) -> Result<Vec<Holder>, EngineError> {
         let found = self.read(wire::all_of(&resource)).await?.into_iter().filter_map(wire::holder);
         Ok(found.collect::<BTreeSet<_>>().into_iter().collect())

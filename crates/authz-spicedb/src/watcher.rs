@@ -15,6 +15,9 @@ pub trait Follower: Send + Sync {
     /// changes, each at least once.
     async fn changed(&self, changes: &[Change], through: &ConsistencyToken);
 
+    /// Nothing else was changed up to this moment.
+    async fn caught_up(&self, _through: &ConsistencyToken) {}
+
     /// Changes may have gone untold: whatever is remembered from before is to be let go of. Told at a start from
     /// now, and where it was not possible to go on.
     async fn missed(&self);
@@ -70,6 +73,8 @@ async fn follow(engine: SpiceDb, follower: Arc<dyn Follower>, mut reached: Optio
                             pause = pauses();
                             if !changes.made.is_empty() {
                                 follower.changed(&changes.made, &changes.through).await;
+                            } else if !changes.untold {
+                                follower.caught_up(&changes.through).await;
                             }
                             if changes.untold {
                                 follower.missed().await;

@@ -9,30 +9,37 @@ struct Row {
     epoch: i64,
     reached: String,
     complete: bool,
+    spoiled: bool,
+    old: bool,
 }
 
 impl From<Row> for Index {
-    fn from(Row { epoch, reached, complete }: Row) -> Self {
-        Self { epoch, reached: ConsistencyToken::new(reached), complete }
+    fn from(Row { epoch, reached, complete, spoiled, old }: Row) -> Self {
+        Self { epoch, reached: ConsistencyToken::new(reached), complete, spoiled, old }
     }
 }
 
 #[async_trait::async_trait]
 impl IndexStore for PgStore {
     async fn index(&self, engine: &str) -> Result<Option<Index>, IndexError> {
-        let row =
-            sqlx::query_as!(Row, "SELECT epoch, reached, complete FROM relationship_indexes WHERE engine = $1", engine);
+        // SpiceDB remembers a day, as it comes.
+        let row = sqlx::query_as!(
+            Row,
+            r#"SELECT epoch, reached, complete, spoiled, changed_at < now() - interval '12 hours' AS "old!"
+            FROM relationship_indexes WHERE engine = $1"#,
+            engine
+        );
         Ok(row.fetch_optional(&self.pool).await.map_err(failed)?.map(Index::from))
     }
 
     async fn begin(&self, engine: &str, reached: &ConsistencyToken) -> Result<Index, IndexError> {
         let row = sqlx::query_as!(
             Row,
-            "WITH told AS (SELECT pg_notify($3, ''))
+            r#"WITH told AS (SELECT pg_notify($3, ''))
             INSERT INTO relationship_indexes (engine, reached) SELECT $1, $2 FROM told
             ON CONFLICT (engine) DO UPDATE
-            SET epoch = DEFAULT, reached = excluded.reached, complete = false, changed_at = now()
-            RETURNING epoch, reached, complete",
+            SET epoch = DEFAULT, reached = excluded.reached, complete = false, spoiled = false, changed_at = now()
+            RETURNING epoch, reached, complete, spoiled, false AS "old!""#,
             engine,
             reached.as_str(),
             CHANNEL
@@ -53,8 +60,8 @@ impl IndexStore for PgStore {
     async fn settle(&self, engine: &str, epoch: i64, complete: bool) -> Result<bool, IndexError> {
         let done = sqlx::query_scalar!(
             r#"WITH told AS (SELECT pg_notify($4, ''))
-            UPDATE relationship_indexes SET complete = $3, changed_at = now() FROM told
-            WHERE engine = $1 AND epoch = $2 RETURNING true AS "it!""#,
+            UPDATE relationship_indexes SET complete = $3, spoiled = spoiled OR NOT $3, changed_at = now() FROM told
+            WHERE engine = $1 AND epoch = $2 AND NOT ($3 AND spoiled) RETURNING true AS "it!""#,
             engine,
             epoch,
             complete,

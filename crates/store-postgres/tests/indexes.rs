@@ -31,9 +31,22 @@ async fn one_that_is_made_anew_is_another_one() {
     assert_eq!((found.epoch, &found.reached, found.complete), (first.epoch, &two, true));
     assert_eq!(store.index("proxy").await.unwrap(), None, "each engine has its own");
 
+    // What was missed stays missed, however the making ends, and until it is made anew.
+    assert!(!found.spoiled && store.settle("spicedb", first.epoch, false).await.unwrap());
+    assert!(!store.settle("spicedb", first.epoch, true).await.unwrap());
+    let found = store.index("spicedb").await.unwrap().unwrap();
+    assert!(!found.complete && found.spoiled && !found.old);
+    sqlx::query("UPDATE relationship_indexes SET changed_at = now() - interval '13 hours'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert!(store.index("spicedb").await.unwrap().unwrap().old);
+    store.reach("spicedb", first.epoch, &two).await.unwrap();
+    assert!(!store.index("spicedb").await.unwrap().unwrap().old);
+
     // Whoever is still busy with the old one changes nothing of the new one.
     let second = store.begin("spicedb", &three).await.unwrap();
-    assert!(second.epoch != first.epoch && !second.complete);
+    assert!(second.epoch != first.epoch && !second.complete && !second.spoiled);
     assert!(!store.settle("spicedb", first.epoch, true).await.unwrap());
     assert!(!store.reach("spicedb", first.epoch, &two).await.unwrap());
     assert_eq!(store.index("spicedb").await.unwrap().as_ref(), Some(&second));

@@ -2,15 +2,15 @@
 //! used here.
 
 use async_trait::async_trait;
-use authz::{Authorizer, ConsistencyToken, EngineError, RegistrationScan};
+use authz::{Authorizer, ConsistencyToken, EngineError, RegistrationScan, Relationship};
 use authz_index::{Index, IndexError, IndexStore, Standing, TakenOut};
 use authz_router::{EngineName, Routes};
 use authz_spicedb::{Change, Follower, SpiceDb, Turn, Watcher};
 use backon::{ExponentialBuilder, Retryable as _};
 use std::{
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// How long it takes, at most, to be told of what changed while nobody followed.
@@ -18,6 +18,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// How long lists are found by the engine after it was lost, or after something could not be written: longer than a
 /// watch waits before it tries again.
 const AFTER_TROUBLE: Duration = Duration::from_secs(30);
+/// How often it is noted how far nothing was changed.
+const NOTED: Duration = Duration::from_mins(1);
 /// How many relationships are written at a time.
 const CHUNK: usize = 500;
 
@@ -123,23 +125,30 @@ impl ListIndex {
             self.give_up_unkept().await?;
         }
         let found = self.store.index(engine.as_str()).await?;
-        let decides = routes.answering().contains(&EngineName::GRAPH);
-        if let Some(Index { epoch, complete: true, .. }) = found
-            && decides
+        let told = is_told(routes);
+        if let Some(Index { epoch, spoiled: false, .. }) = found
+            && told
             && self.store.settle(engine.as_str(), epoch, false).await?
         {
             tracing::warn!(
-                "the embedded engine answers callers: the index of {engine}'s lists is not complete any more"
+                "the embedded engine is told of changes: the index of {engine}'s lists is not complete any more"
             );
         }
-        self.keep(found.filter(|_| !decides));
+        self.keep(found.filter(|_| !told));
+        Ok(())
+    }
+
+    /// Reads whether it is kept, and keeps it with what a command writes. It is not used here.
+    pub async fn write_only(&self, routes: &Routes) -> Result<(), IndexError> {
+        let found = self.store.index(self.engine().as_str()).await?;
+        self.standing.is(found.is_some() && !is_told(routes), false);
         Ok(())
     }
 
     /// One that nobody follows is whole only as long as every gateway keeps it, and this one does not.
     async fn give_up_unkept(&self) -> Result<(), IndexError> {
         let unkept = EngineName::PROXY;
-        if let Some(Index { epoch, complete: true, .. }) = self.store.index(unkept.as_str()).await? {
+        if let Some(Index { epoch, spoiled: false, .. }) = self.store.index(unkept.as_str()).await? {
             self.store.settle(unkept.as_str(), epoch, false).await?;
             tracing::warn!(
                 "lists of SpiceDB are found beside the rows here: the index of {unkept}'s is not complete any more"
@@ -150,7 +159,7 @@ impl ListIndex {
 
     fn keep(&self, found: Option<Index>) {
         let mut following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Index { epoch, reached, complete }) = found else {
+        let Some(Index { epoch, reached, complete, old, .. }) = found else {
             *following = None;
             return self.standing.is(false, false);
         };
@@ -159,26 +168,62 @@ impl ListIndex {
         {
             self.standing.lags(SETTLING);
             let fed = Fed {
+                engine: SpiceDb::clone(engine),
                 store: Arc::clone(&self.store),
                 epoch,
                 beside: Arc::clone(&self.beside),
                 standing: Arc::clone(&self.standing),
+                progress: Mutex::new(Progress { behind: true, told: Instant::now(), noted: None }),
             };
-            *following = Some((epoch, Watcher::start(SpiceDb::clone(engine), Arc::new(fed), Some(reached))));
+            // What is too long ago SpiceDB may have forgotten, and may not say so.
+            let from = Some(reached).filter(|_| !old);
+            *following = Some((epoch, Watcher::start(SpiceDb::clone(engine), Arc::new(fed), from)));
+            return self.standing.is(true, complete && !old);
         }
         self.standing.is(true, complete);
     }
 }
 
+/// Whether the embedded engine is told of what changes: its relationships are then more than an index.
+#[must_use]
+pub fn is_told(routes: &Routes) -> bool {
+    routes.answering().contains(&EngineName::GRAPH) || routes.shadows().contains(&EngineName::GRAPH)
+}
+
 /// What is told of changes, and writes them into the index.
 struct Fed {
+    engine: SpiceDb,
     store: Arc<dyn IndexStore>,
     epoch: i64,
     beside: Arc<dyn Beside>,
     standing: Arc<Standing>,
+    progress: Mutex<Progress>,
+}
+
+/// How far the telling has come.
+struct Progress {
+    /// Whether what is told is of the past, before this process followed.
+    behind: bool,
+    /// When something was told.
+    told: Instant,
+    /// When it was noted that nothing else had changed.
+    noted: Option<Instant>,
 }
 
 impl Fed {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that something is told. Whether it may be of the past: until it was heard, or quiet for long enough, that
+    /// there is no more of it.
+    fn is_behind(&self) -> bool {
+        let mut progress = self.progress();
+        progress.behind &= progress.told.elapsed() < SETTLING;
+        progress.told = Instant::now();
+        progress.behind
+    }
+
     async fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
         let turned = |turn| {
             let changes = changes.iter().filter(move |change| change.turn == turn);
@@ -189,9 +234,20 @@ impl Fed {
             self.beside.grant(chunk).await?;
         }
         for chunk in turned(Turn::Removed).chunks(CHUNK) {
-            self.beside.revoke(chunk).await?;
+            self.take_out(chunk).await?;
         }
         Ok(())
+    }
+
+    /// Takes out what SpiceDB has no more: what is told late may have been given again since, and that been told
+    /// already, to another gateway.
+    async fn take_out(&self, removed: &[Relationship]) -> Result<(), EngineError> {
+        let present = self.engine.present(removed).await?;
+        let gone: Vec<_> = removed.iter().filter(|relationship| !present.contains(relationship)).cloned().collect();
+        self.beside.revoke(&gone).await?;
+        // Given again between the two, it may have been in the index before.
+        let again = self.engine.present(&gone).await?;
+        if again.is_empty() { Ok(()) } else { self.beside.grant(&again).await.map(drop) }
     }
 
     /// Does it until it is done.
@@ -212,9 +268,24 @@ impl Fed {
 #[async_trait]
 impl Follower for Fed {
     async fn changed(&self, changes: &[Change], through: &ConsistencyToken) {
+        if self.is_behind() {
+            self.standing.lags(SETTLING);
+        }
         self.insist(|| self.apply(changes)).await;
         // Each time: what is the last for days must not be a moment that SpiceDB has forgotten by then.
         self.insist(|| self.store.reach(EngineName::SPICEDB.as_str(), self.epoch, through)).await;
+    }
+
+    async fn caught_up(&self, through: &ConsistencyToken) {
+        let noted = {
+            let mut progress = self.progress();
+            progress.behind = false;
+            progress.noted
+        };
+        if noted.is_none_or(|at| at.elapsed() >= NOTED) {
+            self.insist(|| self.store.reach(EngineName::SPICEDB.as_str(), self.epoch, through)).await;
+            self.progress().noted = Some(Instant::now());
+        }
     }
 
     async fn missed(&self) {

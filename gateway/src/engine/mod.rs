@@ -6,8 +6,8 @@ mod proxy;
 mod spicedb;
 
 pub use explainers::Explainers;
-pub use index::ListIndex;
 use index::{Beside, Whose};
+pub use index::{ListIndex, is_told};
 pub use proxy::ProxySection;
 pub use spicedb::{SchemaCommand, SpiceDbSection};
 
@@ -189,8 +189,9 @@ impl Engines<'_> {
         whose: Whose,
         beside: Arc<E>,
     ) -> Arc<ListIndex> {
-        // Whoever missed the notification reads it then.
-        let heard = self.config.routing.refresh() + Duration::from_secs(1);
+        // Whoever missed the notification reads it then; what is written before ends some time after.
+        let under_way = Duration::from_millis(self.config.dual_write.attempt_timeout_ms);
+        let heard = self.config.routing.refresh() + Duration::from_secs(1) + under_way;
         let index = ListIndex::new(store, whose, Arc::clone(&beside) as _, heard);
         if let Some(elsewhere) = self.all.get_mut(&index.engine()) {
             *elsewhere = Arc::new(Indexed::new(Arc::clone(elsewhere), beside, index.standing(), index.taken_out()));

@@ -1,7 +1,10 @@
 //! `taskgate engine index`: an engine elsewhere has its lists found beside the rows.
 
 use super::engine::{Copy, INTERRUPTED, write};
-use crate::{engine::ListIndex, storage::Storage};
+use crate::{
+    engine::{ListIndex, is_told},
+    storage::Storage,
+};
 use anyhow::Context as _;
 use authz::Kind;
 use authz_router::EngineName;
@@ -40,8 +43,8 @@ impl Index {
             return Ok(ExitCode::SUCCESS);
         }
         anyhow::ensure!(
-            !storage.engine.router.routes().answering().contains(&EngineName::GRAPH),
-            "the embedded engine answers callers: what it decides by must not come from elsewhere"
+            !is_told(&storage.engine.router.routes()),
+            "the embedded engine answers callers, or is asked in a shadow: what it decides by must not come from elsewhere"
         );
         anyhow::ensure!(
             self.ours_alone || !index.is_ours_alone(),
@@ -62,7 +65,10 @@ impl Index {
             return Ok(INTERRUPTED.into());
         }
         let settled = index.store().settle(name.as_str(), begun.epoch, true).await?;
-        anyhow::ensure!(settled, "somebody else has begun the index anew meanwhile, or ended it");
+        anyhow::ensure!(
+            settled,
+            "something was missed while the index was made, or somebody else has begun it anew or ended it: run this again"
+        );
         write(&said(index, json).await?)?;
         Ok(ExitCode::SUCCESS)
     }

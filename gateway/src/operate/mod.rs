@@ -135,6 +135,9 @@ async fn execute(config: &Config, storage: &Storage, arguments: DualWrite, repor
     let mut inspector = sweeper::inspector(&config.dual_write, storage);
     crate::switches::read(&*storage.switches, &inspector.dual_write.switches).await?;
     crate::routes::read(&*storage.routes, &storage.engine.router).await?;
+    if let Some(index) = &storage.engine.list_index {
+        index.write_only(&storage.engine.router.routes()).await?;
+    }
     if let Command::Orphans(part) | Command::Reconcile { part, .. } = &arguments.command
         && let Some(seconds) = part.grace
     {

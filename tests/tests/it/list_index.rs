@@ -162,6 +162,25 @@ async fn an_index_that_may_lack_something_is_not_used() {
     eventually("it is used again", async || is_used(&world).await).await;
     assert!(lists(&viewer, &task).await);
 
+    // Nor is it an index where the embedded engine is told what others are told.
+    let shadow = ["engine", "route", "task", "spicedb", "--shadow", "graph", "--account", "zeta", "--reason", "a test"];
+    assert_eq!(told(server, &shadow).await.0, Some(0));
+    eventually("it is given up", async || is_incomplete(server).await && !is_used(&world).await).await;
+    let (code, said) = told(server, &["engine", "index", "spicedb"]).await;
+    assert!(code == Some(1) && said.contains("is asked in a shadow"), "{said}");
+    assert_eq!(told(server, &route("unroute")).await.0, Some(0));
+    is_made(server).await;
+    eventually("it is used again", async || is_used(&world).await).await;
+
+    // A gateway that was away for longer than SpiceDB remembers may not be told of all that changed.
+    server.database().run("UPDATE relationship_indexes SET changed_at = now() - interval '13 hours'").await;
+    let late = World::on(settings(&own.url).start_on(server.database().clone()).await);
+    eventually("it is given up", async || is_incomplete(server).await).await;
+    eventually("by all", async || !is_used(&world).await && !is_used(&late).await).await;
+    drop(late);
+    is_made(server).await;
+    eventually("it is used again", async || is_used(&world).await).await;
+
     // A gateway starts, and SpiceDB has forgotten the moment up to which the others have come.
     server.database().run("UPDATE relationship_indexes SET reached = 'GhUKEzEwMDAwMDAwMDAwMDAwMDAwMDA='").await;
     let late = World::on(settings(&own.url).start_on(server.database().clone()).await);

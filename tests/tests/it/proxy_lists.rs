@@ -41,6 +41,36 @@ async fn is_used(world: &World, wanted: bool) {
     panic!("the index is never {}", if wanted { "used" } else { "given up" });
 }
 
+/// What a command makes up for is told to the service and to the index: nobody else would tell that one.
+#[tokio::test]
+async fn what_a_command_makes_up_for_is_listed() {
+    let service = Service::start();
+    service.introduce("ada-token", ada_as_told());
+    // The gateway's own reconciler does not come in between.
+    let settings = settings(&service).with("TASKGATE_DUAL_WRITE__SWEEP_INTERVAL_MS", "3600000");
+    let settings = settings.with("TASKGATE_ROUTING__REFRESH_MS", "500");
+    let world = World::with(settings, Storage::Url).await;
+    let ada = As::new("ada", &world.server.demo.url(), Some("ada-token".to_owned()), None);
+    assert_eq!(told(&world, &["engine", "index", "proxy", "--ours-alone"]).await.0, Some(0));
+    is_used(&world, true).await;
+    let switch = async |mode: &'static str| {
+        let switch = ["dual-write", "switch", "task", mode, "--account", "demo", "--reason", "a test"];
+        assert_eq!(told(&world, &switch).await.0, Some(0));
+        sleep(Duration::from_secs(1)).await;
+    };
+    switch("off").await;
+    let made = ada.gql(documents::CREATE_TASK, json!({ "input": { "agentId": world.agent } })).await;
+    let task = made.json()["data"]["createTask"]["id"].as_str().unwrap().to_owned();
+    let lists = async || ada.get("/tasks?limit=100").await.expect(200).to_string().contains(&task);
+    assert!(!lists().await, "the service does not know it");
+    switch("on").await;
+    // Of a service that cannot be read through the comparison that comes after it fails.
+    told(&world, &["dual-write", "reconcile"]).await;
+    ada.get(&format!("/tasks/{task}")).await.expect(200);
+    assert!(lists().await);
+    assert!(asked(&service, "search").is_empty(), "and not because the service named it");
+}
+
 async fn found_beside(service: &Service, settings: Settings) {
     let settings = settings.with("TASKGATE_ROUTING__REFRESH_MS", "500");
     service.introduce("ada-token", ada_as_told());
