@@ -83,13 +83,11 @@ impl<'a> Asked<'a> {
 
     /// Adds a field, once. Two under one key are for the library to choose from.
     fn push(&mut self, key: &'a Name, field: &'a str) -> Option<()> {
-        match self.0.iter().find(|(known, _)| *known == key) {
-            Some((_, known)) => (*known == field).then_some(()),
-            None => {
-                self.0.push((key, field));
-                Some(())
-            }
+        if let Some((_, known)) = self.0.iter().find(|(known, _)| *known == key) {
+            return (*known == field).then_some(());
         }
+        self.0.push((key, field));
+        Some(())
     }
 
     /// What a thing says, if it says all of it.

@@ -237,10 +237,10 @@ async fn what_is_written_at_one_gateway_is_seen_at_another_by_whoever_says_how_f
         assert!(begun.elapsed() < Duration::from_secs(30), "it is never seen");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let taken = here.owner.gql(documents::UNSHARE_TASK, variables.clone()).await;
-    assert_eq!(read(&viewer, &path, Some(&token(&taken))).await.status, 404);
-    let list = read(&viewer, "/tasks?limit=1000", Some(&token(&taken))).await.expect(200);
-    assert!(!list.to_string().contains(variables["id"].as_str().unwrap()));
+    let unshared = here.owner.gql(documents::UNSHARE_TASK, variables.clone()).await;
+    assert_eq!(read(&viewer, &path, Some(&token(&unshared))).await.status, 404);
+    let shown = read(&viewer, "/tasks?limit=1000", Some(&token(&unshared))).await.expect(200);
+    assert!(!shown.to_string().contains(variables["id"].as_str().unwrap()));
     println!("without a token, {unseen} of 10 were not seen yet");
     let path = format!("/tasks/{}", here.secret().await);
     for made_up in ["spicedb:nonsense", "elsewhere:GhUK"] {
