@@ -202,9 +202,9 @@ struct Fed {
 
 /// How far the telling has come.
 struct Progress {
-    /// Whether what is told is of the past, before this process followed.
+    /// Whether what is told may be of the past, before there was this connection.
     behind: bool,
-    /// When something was told.
+    /// When something was last told; while there is no connection, when there is one again at the latest.
     told: Instant,
     /// When it was noted that nothing else had changed.
     noted: Option<Instant>,
@@ -299,6 +299,10 @@ impl Follower for Fed {
     }
 
     async fn interrupted(&self, error: &EngineError) {
+        {
+            let mut progress = self.progress();
+            (progress.behind, progress.told) = (true, Instant::now() + AFTER_TROUBLE);
+        }
         self.standing.lags(AFTER_TROUBLE);
         tracing::warn!(
             error = error as &dyn Error,
