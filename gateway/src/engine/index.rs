@@ -124,7 +124,21 @@ impl ListIndex {
         if !self.is_ours_alone() {
             self.give_up_unkept().await?;
         }
-        let found = self.store.index(engine.as_str()).await?;
+        let mut found = self.store.index(engine.as_str()).await?;
+        if let Some(index) = &mut found
+            && index.old
+            && self.is_to_follow(index.epoch)
+        {
+            // What is too long ago SpiceDB may have forgotten, and may not say so.
+            index.complete = false;
+            if !index.spoiled {
+                self.store.settle(engine.as_str(), index.epoch, false).await?;
+                index.spoiled = true;
+                tracing::warn!(
+                    "nothing has been told of the index of {engine}'s lists for hours: it is not complete any more"
+                );
+            }
+        }
         let told = is_told(routes);
         if let Some(Index { epoch, spoiled: false, .. }) = found
             && told
@@ -157,14 +171,22 @@ impl ListIndex {
         Ok(())
     }
 
+    fn following(&self) -> MutexGuard<'_, Option<(i64, Watcher)>> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether changes are to be followed into the one of this epoch, and are not yet.
+    fn is_to_follow(&self, epoch: i64) -> bool {
+        !self.is_ours_alone() && self.following().as_ref().is_none_or(|(followed, _)| *followed != epoch)
+    }
+
     fn keep(&self, found: Option<Index>) {
-        let mut following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Index { epoch, reached, complete, old, .. }) = found else {
-            *following = None;
+        let Some(Index { epoch, reached, complete, .. }) = found else {
+            *self.following() = None;
             return self.standing.is(false, false);
         };
         if let Whose::SpiceDb(engine) = &self.whose
-            && following.as_ref().is_none_or(|(followed, _)| *followed != epoch)
+            && self.is_to_follow(epoch)
         {
             self.standing.lags(SETTLING);
             let fed = Fed {
@@ -175,10 +197,8 @@ impl ListIndex {
                 standing: Arc::clone(&self.standing),
                 progress: Mutex::new(Progress { behind: true, told: Instant::now(), noted: None }),
             };
-            // What is too long ago SpiceDB may have forgotten, and may not say so.
-            let from = Some(reached).filter(|_| !old);
-            *following = Some((epoch, Watcher::start(SpiceDb::clone(engine), Arc::new(fed), from)));
-            return self.standing.is(true, complete && !old);
+            let watcher = Watcher::start(SpiceDb::clone(engine), Arc::new(fed), Some(reached));
+            *self.following() = Some((epoch, watcher));
         }
         self.standing.is(true, complete);
     }

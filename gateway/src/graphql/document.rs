@@ -18,24 +18,26 @@ pub enum Unfit {
     /// A variable without a default, that cannot be null, is missing or null.
     #[error("variable `${0}` of required type `{1}` was not provided")]
     Missing(String, String),
-    /// A variable that is null is to say whether something is asked at all.
-    #[error("variable `${0}` must not be null: `@skip` or `@include` takes it")]
-    Null(String),
     /// The library would do it twice, where the specification merges the two into one.
     #[error("`{0}` is selected twice: give each mutation a name of its own")]
     Twice(String),
 }
 
-/// Gives the variables that are left out the defaults of the operation that `name` chooses. The library does that where
-/// a value is an argument, and takes whatever else is left out for false: what is to be skipped it would do.
+/// Gives the variables that are left out, and say whether something is asked at all, the defaults of the operation that
+/// `name` chooses. The library does that where a value is an argument, and takes these for false: what is to be skipped it
+/// would do. The others are its own matter: it holds them against all operations of the document.
 pub fn fill(document: &ExecutableDocument, name: Option<&str>, variables: &mut Variables) {
-    let definitions = chosen(document, name).map(|operation| &operation.variable_definitions);
-    for definition in definitions.into_iter().flatten().map(|definition| &definition.node) {
-        if let Some(default) = &definition.default_value {
-            let (name, default) = (&definition.name.node, &default.node);
-            variables.entry(name.clone()).or_insert_with(|| default.clone());
-        }
+    let Some(operation) = chosen(document, name) else { return };
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let defaults =
+        definitions.filter_map(|definition| Some((&definition.name.node, &definition.default_value.as_ref()?.node)));
+    let mut left_out = defaults.filter(|(name, _)| !variables.contains_key(*name)).collect::<Vec<_>>();
+    if left_out.is_empty() {
+        return;
     }
+    let conditions = Conditions::of(document, operation);
+    left_out.retain(|(name, _)| conditions.taken.contains(name));
+    variables.extend(left_out.into_iter().map(|(name, default)| (name.clone(), default.clone())));
 }
 
 /// Whether the operation that `name` chooses may be executed. One that is not there is the library's to name.
@@ -56,14 +58,6 @@ pub fn check(
     });
     if let Some(missing) = missing {
         return Err(Unfit::Missing(missing.name.node.to_string(), missing.var_type.node.to_string()));
-    }
-    let mut null = operation.variable_definitions.iter().map(|definition| &definition.node.name.node);
-    if null.any(|name| variables.get(name) == Some(&async_graphql::Value::Null)) {
-        let conditions = conditions(document);
-        let null = |name: &&&Name| variables.get(**name) == Some(&async_graphql::Value::Null);
-        if let Some(name) = conditions.iter().find(null) {
-            return Err(Unfit::Null(name.to_string()));
-        }
     }
     if operation.ty == OperationType::Mutation {
         once(document, &operation.selection_set.node, &mut HashSet::new())?;
@@ -120,26 +114,39 @@ fn once<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet, keys: &mut 
     Ok(())
 }
 
-/// The variables that say whether something is asked at all, anywhere in the document.
-fn conditions(document: &ExecutableDocument) -> HashSet<&Name> {
-    let mut conditions = HashSet::new();
-    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-    operations.chain(fragments).for_each(|set| conditions_in(set, &mut conditions));
-    conditions
+/// The variables that say whether something is asked at all, in one operation and the fragments that it spreads.
+#[derive(Default)]
+struct Conditions<'a> {
+    taken: HashSet<&'a Name>,
+    spread: HashSet<&'a Name>,
 }
 
-fn conditions_in<'a>(set: &'a SelectionSet, conditions: &mut HashSet<&'a Name>) {
-    for selection in &set.items {
-        let (directives, below) = parts(&selection.node);
-        let taken = directives.iter().filter(|directive| ["skip", "include"].contains(&&*directive.node.name.node));
-        for value in taken.filter_map(|directive| directive.node.get_argument("if")) {
-            if let Value::Variable(name) = &value.node {
-                conditions.insert(name);
+impl<'a> Conditions<'a> {
+    fn of(document: &'a ExecutableDocument, operation: &'a OperationDefinition) -> Self {
+        let mut conditions = Self::default();
+        conditions.add(document, &operation.selection_set.node);
+        conditions
+    }
+
+    fn add(&mut self, document: &'a ExecutableDocument, set: &'a SelectionSet) {
+        for selection in &set.items {
+            let (directives, mut below) = parts(&selection.node);
+            let asks = directives.iter().filter(|directive| ["skip", "include"].contains(&&*directive.node.name.node));
+            for value in asks.filter_map(|directive| directive.node.get_argument("if")) {
+                if let Value::Variable(name) = &value.node {
+                    self.taken.insert(name);
+                }
             }
-        }
-        if let Some(below) = below {
-            conditions_in(below, conditions);
+            // Once, however often it is spread.
+            if let Selection::FragmentSpread(spread) = &selection.node
+                && self.spread.insert(&spread.node.fragment_name.node)
+            {
+                let fragment = document.fragments.get(&spread.node.fragment_name.node);
+                below = fragment.map(|fragment| &fragment.node.selection_set.node);
+            }
+            if let Some(below) = below {
+                self.add(document, below);
+            }
         }
     }
 }

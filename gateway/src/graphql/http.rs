@@ -196,7 +196,7 @@ impl Edge {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
                 return Err(Refused::new(status, errors::METHOD_NOT_ALLOWED, &unfit.to_string()));
             }
-            Err(unfit @ (Unfit::Missing(..) | Unfit::Null(_))) => {
+            Err(unfit @ Unfit::Missing(..)) => {
                 return Ok(Answer::refused(vec![said(Code::BadUserInput.as_str(), &unfit)]));
             }
             Err(unfit @ Unfit::Twice(_)) => return Ok(Answer::refused(vec![said(errors::VALIDATION_FAILED, &unfit)])),
